@@ -1,0 +1,45 @@
+# The programs. A program finds its data (the embedded model, the demo's configuration) in the
+# folder VISPLAY_DATA of the environment, else ../share/visplay seen from the executable, else
+# VISPLAY_SOURCE_DATA, the folder in this tree.
+include_guard()
+
+set(VISPLAY_DATA_DIR "${PROJECT_SOURCE_DIR}/examples/visplay_selfplay")
+
+function(visplay_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES")
+  if(NOT arg_SOURCES OR (arg_TORCH AND NOT VISPLAY_TORCH) OR NOT VISPLAY_IO)
+    return()
+  endif()
+  list(TRANSFORM arg_SOURCES PREPEND "${PROJECT_SOURCE_DIR}/examples/")
+  add_executable(${name} ${arg_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  target_compile_definitions(${name} PRIVATE VISPLAY_VERSION="${PROJECT_VERSION}"
+                             VISPLAY_SOURCE_DATA="${VISPLAY_DATA_DIR}")
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/examples")
+  target_link_libraries(${name} PRIVATE visplay_flags)
+  if(arg_TORCH)
+    target_link_libraries(${name} PRIVATE visplay_torch)
+    visplay_precompile_torch(${name})
+    set_target_properties(${name} PROPERTIES INSTALL_RPATH "${VISPLAY_TORCH_FOUND_DIR}/lib")
+  else()
+    target_link_libraries(${name} PRIVATE visplay_io)
+  endif()
+  target_include_directories(${name} PRIVATE "${VISPLAY_CLI11_INCLUDE_DIR}")
+  install(TARGETS ${name} RUNTIME)
+endfunction()
+
+find_path(VISPLAY_CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
+mark_as_advanced(VISPLAY_CLI11_INCLUDE_DIR)
+visplay_program(visplay_world SOURCES ${VISPLAY_PROGRAM_WORLD})
+visplay_program(visplay_selfplay TORCH SOURCES ${VISPLAY_PROGRAM_SELFPLAY})
+visplay_program(visplay_generate TORCH SOURCES ${VISPLAY_PROGRAM_GENERATE})
+visplay_program(visplay_score TORCH SOURCES ${VISPLAY_PROGRAM_SCORE})
+visplay_program(visplay_sft TORCH SOURCES ${VISPLAY_PROGRAM_SFT})
+visplay_program(visplay_make_model TORCH SOURCES ${VISPLAY_PROGRAM_MAKE_MODEL})
+
+if(EXISTS "${VISPLAY_DATA_DIR}/model")
+  install(DIRECTORY "${VISPLAY_DATA_DIR}/model" DESTINATION "${CMAKE_INSTALL_DATADIR}/visplay")
+endif()
+if(EXISTS "${VISPLAY_DATA_DIR}/demo.yaml")
+  install(FILES "${VISPLAY_DATA_DIR}/demo.yaml" DESTINATION "${CMAKE_INSTALL_DATADIR}/visplay")
+endif()

@@ -1,0 +1,55 @@
+# visplay::libtorch: the C++ half of the PyPI wheel `torch`, without its Python half.
+#
+# The wheel's own find_package(Torch) asks for a CUDA toolkit even for CPU work, so it is used only
+# when VISPLAY_CUDA is on. The wheel carries a fmt newer than the system's: its include folder comes
+# last (-idirafter), so that every unit sees the system's fmt.
+include_guard()
+
+# The first torch package with headers among: the given folder, .deps/venv, the active Python's.
+function(visplay_find_torch out)
+  file(GLOB candidates "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../.deps/venv/lib/python3*/site-packages/torch")
+  if(VISPLAY_TORCH_DIR)
+    set(candidates "${VISPLAY_TORCH_DIR}")
+  elseif(NOT candidates)
+    find_package(Python3 QUIET COMPONENTS Interpreter)
+    if(Python3_FOUND)
+      execute_process(
+        COMMAND "${Python3_EXECUTABLE}" -c
+                "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])"
+        OUTPUT_VARIABLE candidates OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    endif()
+  endif()
+  foreach(folder IN LISTS candidates)
+    if(EXISTS "${folder}/include/ATen/ATen.h")
+      get_filename_component(folder "${folder}" REALPATH)
+      set(${out} "${folder}" PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "visplay: no libtorch in '${candidates}'. Run ./run build, or pass "
+                      "-DVISPLAY_TORCH_DIR=<site-packages>/torch, or -DVISPLAY_TORCH=OFF.")
+endfunction()
+
+if(NOT TARGET visplay::libtorch)
+  visplay_find_torch(VISPLAY_TORCH_FOUND_DIR)
+  add_library(visplay::libtorch INTERFACE IMPORTED GLOBAL)
+  if(VISPLAY_CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    list(APPEND CMAKE_PREFIX_PATH "${VISPLAY_TORCH_FOUND_DIR}")
+    find_package(Torch REQUIRED)
+    target_link_libraries(visplay::libtorch INTERFACE ${TORCH_LIBRARIES})
+  else()
+    find_package(Threads REQUIRED)
+    foreach(name IN ITEMS torch_cpu c10)
+      add_library(visplay::libtorch_${name} SHARED IMPORTED GLOBAL)
+      set_target_properties(visplay::libtorch_${name} PROPERTIES IMPORTED_LOCATION
+                            "${VISPLAY_TORCH_FOUND_DIR}/lib/lib${name}.so")
+      target_link_libraries(visplay::libtorch INTERFACE visplay::libtorch_${name})
+    endforeach()
+    target_compile_options(visplay::libtorch INTERFACE
+                           "SHELL:-idirafter \"${VISPLAY_TORCH_FOUND_DIR}/include\"")
+    # Found when the program starts; at link time nothing looks for them.
+    target_link_options(visplay::libtorch INTERFACE -Wl,--allow-shlib-undefined)
+    target_link_libraries(visplay::libtorch INTERFACE Threads::Threads)
+  endif()
+endif()

@@ -1,0 +1,1 @@
+// A unit for the target that owns the precompiled headers.

@@ -1,0 +1,279 @@
+# Every file that is built, in layer order. tests/layers/check_sources.py compares these
+# lists with the tree and, with --write, makes them again.
+
+set(VISPLAY_CORE_HEADERS
+    core/describe.hpp
+    core/dual.hpp
+    core/error.hpp
+    core/field.hpp
+    core/grouped_span.hpp
+    core/macros.hpp
+    core/metrics.hpp
+    core/pack.hpp
+    core/parallel.hpp
+    core/rng.hpp
+    core/settings.hpp
+    core/share.hpp
+    core/statistics.hpp
+    data/completion.hpp
+    data/image.hpp
+    data/labelled_question.hpp
+    data/offsets.hpp
+    data/prompt.hpp
+    data/pseudo_label.hpp
+    data/question.hpp
+    data/reward_table.hpp
+    data/rollout_group.hpp
+    data/sample.hpp
+    data/vote.hpp
+    text/bleu.hpp
+    text/boxed.hpp
+    text/bpe_trainer.hpp
+    text/chat_template.hpp
+    text/normalize.hpp
+    text/pre_tokenize.hpp
+    text/question_parser.hpp
+    text/tags.hpp
+    text/tokenizer.hpp
+    text/unicode.hpp
+    text/whitespace.hpp
+    cluster/agglomerative.hpp
+    cluster/distance_matrix.hpp
+    grade/exact.hpp
+    grade/grader.hpp
+    grade/majority_vote.hpp
+    grade/parse_vote.hpp
+    reward/accuracy.hpp
+    reward/difficulty.hpp
+    reward/diversity.hpp
+    reward/format.hpp
+    reward/mode.hpp
+    reward/questioner_reward.hpp
+    reward/reward.hpp
+    advantage/estimator.hpp
+    advantage/group_relative.hpp
+    loss/aggregation.hpp
+    loss/objective.hpp
+    loss/token_loss.hpp
+    curriculum/balance.hpp
+    curriculum/confidence_band.hpp
+    rollout/engine.hpp
+    rollout/sampling_params.hpp
+    rollout/scripted_engine.hpp
+    world/annotator.hpp
+    world/grammar.hpp
+    world/render.hpp
+    world/scene.hpp
+    world/split.hpp
+    kernels/attention.hpp
+    kernels/lanes.hpp
+    kernels/objective.hpp
+    kernels/paged_attention.hpp)
+set(VISPLAY_CORE_BODIES
+    core/parallel.ipp
+    core/settings.ipp
+    core/statistics.ipp
+    text/bleu.ipp
+    text/boxed.ipp
+    text/bpe_trainer.ipp
+    text/chat_template.ipp
+    text/normalize.ipp
+    text/pre_tokenize.ipp
+    text/question_parser.ipp
+    text/tokenizer.ipp
+    text/unicode.ipp
+    cluster/agglomerative.ipp
+    world/annotator.ipp
+    world/grammar.ipp
+    world/render.ipp
+    world/scene.ipp
+    world/split.ipp
+    kernels/attention.ipp
+    kernels/paged_attention.ipp)
+
+set(VISPLAY_IO_HEADERS
+    io/chat_template_file.hpp
+    io/checkpoint_store.hpp
+    io/durable_file.hpp
+    io/image_codec.hpp
+    io/image_source.hpp
+    io/json.hpp
+    io/json_lines.hpp
+    io/run_folder.hpp
+    io/safetensors.hpp
+    io/text_file.hpp
+    io/tokenizer_json.hpp
+    io/truth_file.hpp
+    io/yaml_config.hpp)
+set(VISPLAY_IO_BODIES
+    io/chat_template_file.ipp
+    io/checkpoint_store.ipp
+    io/durable_file.ipp
+    io/image_codec.ipp
+    io/image_source.ipp
+    io/json.ipp
+    io/json_lines.ipp
+    io/run_folder.ipp
+    io/safetensors.ipp
+    io/text_file.ipp
+    io/tokenizer_json.ipp
+    io/truth_file.ipp
+    io/yaml_config.ipp)
+
+set(VISPLAY_TORCH_HEADERS
+    tensor/attention.hpp
+    tensor/compat.hpp
+    tensor/linear_log_probs.hpp
+    tensor/rowwise.hpp
+    model/linear.hpp
+    model/model_batch.hpp
+    model/qwen2_5_vl/assets.hpp
+    model/qwen2_5_vl/config.hpp
+    model/qwen2_5_vl/decoder.hpp
+    model/qwen2_5_vl/image_grid.hpp
+    model/qwen2_5_vl/image_processor.hpp
+    model/qwen2_5_vl/model.hpp
+    model/qwen2_5_vl/positions.hpp
+    model/qwen2_5_vl/rotary.hpp
+    model/qwen2_5_vl/tensor_names.hpp
+    model/qwen2_5_vl/vision.hpp
+    model/qwen2_5_vl/weights.hpp
+    model/qwen2_5_vl/windows.hpp
+    policy/collate.hpp
+    policy/policy.hpp
+    generate/engine.hpp
+    generate/sampler.hpp
+    train/config.hpp
+    train/optimizer.hpp
+    train/phase_config.hpp
+    train/schedule.hpp
+    train/sft.hpp
+    report/jsonl.hpp
+    report/screen_text.hpp
+    report/terminal.hpp
+    report/time_left.hpp)
+set(VISPLAY_TORCH_BODIES
+    tensor/attention.ipp
+    tensor/linear_log_probs.ipp
+    tensor/rowwise.ipp
+    model/qwen2_5_vl/assets.ipp
+    model/qwen2_5_vl/config.ipp
+    model/qwen2_5_vl/image_processor.ipp
+    model/qwen2_5_vl/positions.ipp
+    model/qwen2_5_vl/tensor_names.ipp
+    model/qwen2_5_vl/vision.ipp
+    model/qwen2_5_vl/weights.ipp
+    model/qwen2_5_vl/windows.ipp
+    policy/collate.ipp
+    generate/engine.ipp
+    generate/sampler.ipp
+    train/config.ipp
+    train/optimizer.ipp
+    report/jsonl.ipp
+    report/screen_text.ipp
+    report/terminal.ipp)
+
+set(VISPLAY_PROGRAM_SELFPLAY)
+set(VISPLAY_PROGRAM_MAKE_MODEL
+    visplay_selfplay/make_model/main.cpp)
+set(VISPLAY_PROGRAM_WORLD
+    world/main.cpp)
+set(VISPLAY_PROGRAM_GENERATE)
+set(VISPLAY_PROGRAM_SCORE)
+set(VISPLAY_PROGRAM_SFT)
+
+set(VISPLAY_TEST_FOLDERS
+    advantage
+    cluster
+    core
+    curriculum
+    data
+    grade
+    io
+    kernels
+    loss
+    programs
+    reward
+    rollout
+    text
+    world)
+set(VISPLAY_TORCH_TEST_FOLDERS
+    model
+    report
+    train)
+set(VISPLAY_TESTS_advantage
+    advantage/group_relative_test.cpp)
+set(VISPLAY_TESTS_cluster
+    cluster/agglomerative_test.cpp
+    cluster/distance_matrix_test.cpp)
+set(VISPLAY_TESTS_core
+    core/describe_test.cpp
+    core/grouped_span_test.cpp
+    core/metrics_test.cpp
+    core/parallel_test.cpp
+    core/settings_test.cpp
+    core/share_test.cpp
+    core/statistics_test.cpp)
+set(VISPLAY_TESTS_curriculum
+    curriculum/balance_test.cpp
+    curriculum/confidence_band_test.cpp)
+set(VISPLAY_TESTS_data
+    data/offsets_test.cpp)
+set(VISPLAY_TESTS_grade
+    grade/majority_vote_test.cpp
+    grade/parse_vote_test.cpp)
+set(VISPLAY_TESTS_io
+    io/chat_template_file_test.cpp
+    io/checkpoint_store_test.cpp
+    io/durable_file_test.cpp
+    io/image_codec_test.cpp
+    io/image_source_test.cpp
+    io/json_test.cpp
+    io/run_folder_test.cpp
+    io/safetensors_test.cpp
+    io/text_file_test.cpp
+    io/tokenizer_json_test.cpp
+    io/truth_file_test.cpp
+    io/yaml_config_test.cpp)
+set(VISPLAY_TESTS_kernels
+    kernels/objective_test.cpp)
+set(VISPLAY_TESTS_loss
+    loss/aggregation_test.cpp
+    loss/objective_test.cpp
+    loss/token_loss_test.cpp)
+set(VISPLAY_TESTS_model
+    model/parity_test.cpp)
+set(VISPLAY_TESTS_programs
+    programs/program_test.cpp)
+set(VISPLAY_TESTS_report
+    report/jsonl_test.cpp
+    report/screen_text_test.cpp
+    report/terminal_test.cpp
+    report/time_left_test.cpp)
+set(VISPLAY_TESTS_reward
+    reward/difficulty_test.cpp
+    reward/diversity_test.cpp
+    reward/questioner_reward_test.cpp
+    reward/reward_test.cpp)
+set(VISPLAY_TESTS_rollout
+    rollout/scripted_engine_test.cpp)
+set(VISPLAY_TESTS_text
+    text/bleu_test.cpp
+    text/boxed_test.cpp
+    text/bpe_trainer_test.cpp
+    text/chat_template_test.cpp
+    text/normalize_test.cpp
+    text/pre_tokenize_test.cpp
+    text/question_parser_test.cpp
+    text/tags_test.cpp
+    text/tokenizer_test.cpp
+    text/unicode_test.cpp
+    text/whitespace_test.cpp)
+set(VISPLAY_TESTS_train
+    train/config_test.cpp)
+set(VISPLAY_TESTS_world
+    world/annotator_test.cpp
+    world/grammar_test.cpp
+    world/render_test.cpp
+    world/scene_test.cpp
+    world/split_test.cpp)

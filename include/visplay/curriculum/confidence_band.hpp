@@ -1,0 +1,54 @@
+// ConfidenceBand: which pseudo-labels the Reasoner is trained on. Kept is what is neither easy nor
+// hopeless: low <= c <= high (VisPlay, 2511.15661, eq. 9), in robust mode also with a clear lead.
+// Shares are compared in integers (core/share.hpp).
+//
+//   const ConfidenceBand band{.low = 0.4, .high = 0.95, .margin = 0.1, .max_unparsed = 0.3};
+//   if (band(label) == LabelVerdict::kept) ...
+#pragma once
+
+#include <visplay/core/share.hpp>
+#include <visplay/data/pseudo_label.hpp>
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace visplay {
+
+enum class LabelVerdict { kept, no_answer, unparsed, hard, easy, tied };
+
+/// As `reason` in samples.jsonl and metrics.
+constexpr std::string_view name_of(LabelVerdict verdict) {
+  constexpr std::string_view names[] = {"kept", "no_answer", "unparsed", "hard", "easy", "tied"};
+  return names[int(verdict)];
+}
+
+struct ConfidenceBand {
+  double low = 0.25;               ///< c at least, in [0, 1]
+  double high = 0.75;              ///< c at most, in [low, 1]
+  std::optional<double> margin{};  ///< (n_max - n_2) / m must be above it, in [0, 1); none: off
+  double max_unparsed = 1;         ///< share of unparsed votes at most, in [0, 1]
+
+  /// The first of these reasons that applies: no answer parsed; too many votes did not parse; c
+  /// below the band (hard); above it (easy); no clear lead (tied).
+  [[nodiscard]] LabelVerdict operator()(const PseudoLabel& label) const {
+    const int m = label.votes;
+    if (!label.exists()) return LabelVerdict::no_answer;
+    if (compare_share(label.unparsed, m, max_unparsed) > 0) return LabelVerdict::unparsed;
+    if (compare_share(label.majority, m, low) < 0) return LabelVerdict::hard;
+    if (compare_share(label.majority, m, high) > 0) return LabelVerdict::easy;
+    if (margin && compare_share(label.majority - label.second, m, *margin) <= 0)
+      return LabelVerdict::tied;
+    return LabelVerdict::kept;
+  }
+};
+
+/// How many labels met which end.
+struct VerdictCounts {
+  std::array<int, 6> counts{};
+
+  void add(LabelVerdict verdict) { ++counts[int(verdict)]; }
+  [[nodiscard]] int of(LabelVerdict verdict) const { return counts[int(verdict)]; }
+};
+
+}  // namespace visplay

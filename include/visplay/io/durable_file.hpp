@@ -1,0 +1,41 @@
+// Files that survive a kill and a power loss: written aside, fsynced, renamed, folder fsynced.
+//
+//   replace_file("run/config.yaml", text);   // a reader sees the old file or the new one, whole
+//
+// A rename alone is not enough: some file systems then show an empty file under the right name.
+#pragma once
+
+#include <visplay/core/error.hpp>
+#include <visplay/core/macros.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace visplay {
+
+/// Puts `text` in the place of the file, atomically.
+/// @throws Error  naming the file and the reason (disk full, not writable ...)
+void replace_file(const std::filesystem::path& path, std::string_view text);
+
+/// Makes what was written to a file or folder durable.
+/// @throws Error
+void sync_path(const std::filesystem::path& path);
+
+/// A whole file of at most `limit` bytes.
+/// @throws Error  it cannot be read, or is larger
+[[nodiscard]] std::string read_file(const std::filesystem::path& path, std::uintmax_t limit);
+
+/// XXH3, 128 bits, of a file's bytes, as 32 hexadecimal digits. Finds damage, not malice.
+/// @throws Error  it cannot be read
+[[nodiscard]] std::string file_hash(const std::filesystem::path& path);
+
+/// @throws Error  if fewer than 1.1 times `bytes` are free where `folder` lies
+void check_free_space(const std::filesystem::path& folder, std::uintmax_t bytes);
+
+}  // namespace visplay
+
+#ifdef VISPLAY_HEADER_ONLY
+#include <visplay/io/durable_file.ipp>
+#endif

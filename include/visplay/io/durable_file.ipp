@@ -1,0 +1,120 @@
+// Bodies of io/durable_file.hpp.
+#pragma once
+
+#include <visplay/io/durable_file.hpp>
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace visplay {
+namespace detail {
+
+// A file descriptor that is closed in any case; close() reports what a destructor cannot.
+struct FileDescriptor {
+  int fd = -1;
+  std::filesystem::path path{};
+
+  FileDescriptor(const std::filesystem::path& name, int flags)
+      : fd(::open(name.c_str(), flags | O_CLOEXEC, 0644)), path(name) {
+    check(fd >= 0, "{}: {}", path.string(), std::strerror(errno));
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+
+  void write(std::string_view text) const {
+    while (!text.empty()) {
+      const auto written = ::write(fd, text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      check(written > 0, "{}: write failed: {}", path.string(), std::strerror(errno));
+      text.remove_prefix(std::size_t(written));
+    }
+  }
+  // Bytes read, less than asked for only at the end of the file.
+  std::size_t read(char* out, std::size_t size) const {
+    std::size_t done = 0;
+    while (done < size) {
+      const auto got = ::read(fd, out + done, size - done);
+      if (got < 0 && errno == EINTR) continue;
+      check(got >= 0, "{}: read failed: {}", path.string(), std::strerror(errno));
+      if (got == 0) break;
+      done += std::size_t(got);
+    }
+    return done;
+  }
+  void sync() const {
+    check(::fsync(fd) == 0, "{}: fsync failed: {}", path.string(), std::strerror(errno));
+  }
+  void close() {
+    const int result = ::close(std::exchange(fd, -1));
+    check(result == 0, "{}: close failed: {}", path.string(), std::strerror(errno));
+  }
+};
+
+VISPLAY_INLINE std::filesystem::path folder_of(const std::filesystem::path& path) {
+  const auto parent = path.parent_path();
+  return parent.empty() ? std::filesystem::path(".") : parent;
+}
+
+}  // namespace detail
+
+VISPLAY_INLINE void sync_path(const std::filesystem::path& path) {
+  detail::FileDescriptor(path, O_RDONLY).sync();
+}
+
+VISPLAY_INLINE void replace_file(const std::filesystem::path& path, std::string_view text) {
+  std::filesystem::path aside = path;
+  aside += ".tmp";
+  detail::FileDescriptor file(aside, O_WRONLY | O_CREAT | O_TRUNC);
+  file.write(text);
+  file.sync();
+  file.close();
+  check(::rename(aside.c_str(), path.c_str()) == 0, "{}: rename failed: {}", path.string(),
+        std::strerror(errno));
+  sync_path(detail::folder_of(path));
+}
+
+VISPLAY_INLINE std::string read_file(const std::filesystem::path& path, std::uintmax_t limit) {
+  std::error_code failure;
+  const auto bytes = std::filesystem::file_size(path, failure);
+  check(!failure, "{}: {}", path.string(), failure.message());
+  check(bytes <= limit, "{}: {} bytes, at most {} are read", path.string(), bytes, limit);
+  std::string text(std::size_t(bytes), '\0');
+  text.resize(detail::FileDescriptor(path, O_RDONLY).read(text.data(), text.size()));
+  return text;
+}
+
+VISPLAY_INLINE std::string file_hash(const std::filesystem::path& path) {
+  const detail::FileDescriptor file(path, O_RDONLY);
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
+                                                                       &XXH3_freeState);
+  check(state != nullptr, "{}: out of memory", path.string());
+  XXH3_128bits_reset(state.get());
+  std::vector<char> buffer(std::size_t(1) << 20);
+  while (const std::size_t got = file.read(buffer.data(), buffer.size()))
+    XXH3_128bits_update(state.get(), buffer.data(), got);
+  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
+  return fmt::format("{:016x}{:016x}", std::uint64_t(hash.high64), std::uint64_t(hash.low64));
+}
+
+VISPLAY_INLINE void check_free_space(const std::filesystem::path& folder, std::uintmax_t bytes) {
+  struct statvfs space {};
+  check(::statvfs(folder.c_str(), &space) == 0, "{}: {}", folder.string(), std::strerror(errno));
+  const double free = double(space.f_bavail) * double(space.f_frsize);
+  check(free >= 1.1 * double(bytes), "{}: {:.0f} MB are free on this disk, {:.0f} MB are needed",
+        folder.string(), free / 1e6, 1.1 * double(bytes) / 1e6);
+}
+
+}  // namespace visplay

@@ -1,0 +1,132 @@
+// Loops over rows of floats, a register at a time: the inner loops of the CPU kernels.
+//
+// Buffers that these functions read in whole packs are padded to a multiple of Pack::lanes.
+#pragma once
+
+#include <visplay/core/pack.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+namespace visplay {
+inline namespace VISPLAY_ISA {
+
+inline Pack load(const float* from) {
+  Pack p;
+  std::memcpy(&p.v, from, sizeof p.v);
+  return p;
+}
+inline void store(float* to, const Pack& p) { std::memcpy(to, &p.v, sizeof p.v); }
+
+/// n rounded up to whole packs.
+constexpr int padded(int n) { return (n + Pack::lanes - 1) / Pack::lanes * Pack::lanes; }
+
+/// out[j] = sum_d x[d] * columns[d][j] for j in [0, n); writes up to padded(n). A row of columns is
+/// `stride` floats, of which n rounded up to four packs may be read.
+inline void row_times_columns(const float* x, int dim, const float* columns, std::ptrdiff_t stride,
+                              int n, float* out) {
+  constexpr int lanes = Pack::lanes;
+  int j = 0;
+  for (; j + 2 * lanes < n; j += 4 * lanes) {
+    Pack a, b, c, e;
+    for (int d = 0; d < dim; ++d) {
+      const float* row = columns + d * stride + j;
+      const Pack xd(x[d]);
+      a.v += xd.v * load(row).v;
+      b.v += xd.v * load(row + lanes).v;
+      c.v += xd.v * load(row + 2 * lanes).v;
+      e.v += xd.v * load(row + 3 * lanes).v;
+    }
+    store(out + j, a), store(out + j + lanes, b);
+    store(out + j + 2 * lanes, c), store(out + j + 3 * lanes, e);
+  }
+  for (; j < n; j += lanes) {
+    Pack a, b;
+    int d = 0;
+    for (; d + 1 < dim; d += 2) {
+      a.v += Pack(x[d]).v * load(columns + d * stride + j).v;
+      b.v += Pack(x[d + 1]).v * load(columns + (d + 1) * stride + j).v;
+    }
+    if (d < dim) a.v += Pack(x[d]).v * load(columns + d * stride + j).v;
+    store(out + j, a + b);
+  }
+}
+
+/// out[d] += sum_j w[j] * rows[j][d] for d in [0, padded(dim)); rows are `stride` floats apart.
+inline void add_weighted_rows(const float* w, int n, const float* rows, std::ptrdiff_t stride,
+                              int dim, float* out) {
+  constexpr int lanes = Pack::lanes;
+  int d = 0;
+  for (; d + lanes < dim; d += 2 * lanes) {
+    Pack a0, a1, b0, b1;
+    const float* at = rows + d;
+    int j = 0;
+    for (; j + 1 < n; j += 2, at += 2 * stride) {
+      const Pack w0(w[j]), w1(w[j + 1]);
+      a0.v += w0.v * load(at).v;
+      b0.v += w0.v * load(at + lanes).v;
+      a1.v += w1.v * load(at + stride).v;
+      b1.v += w1.v * load(at + stride + lanes).v;
+    }
+    if (j < n) {
+      a0.v += Pack(w[j]).v * load(at).v;
+      b0.v += Pack(w[j]).v * load(at + lanes).v;
+    }
+    store(out + d, load(out + d) + (a0 + a1));
+    store(out + d + lanes, load(out + d + lanes) + (b0 + b1));
+  }
+  for (; d < dim; d += lanes) {
+    Pack a;
+    for (int j = 0; j < n; ++j) a.v += Pack(w[j]).v * load(rows + j * stride + d).v;
+    store(out + d, load(out + d) + a);
+  }
+}
+
+/// rows[j][d] += w[j] * x[d] for j in [0, n) and d in [0, padded(dim)).
+inline void add_outer(const float* w, int n, const float* x, int dim, float* rows,
+                      std::ptrdiff_t stride) {
+  for (int d = 0; d < dim; d += Pack::lanes) {
+    const Pack xd = load(x + d);
+    for (int j = 0; j < n; ++j) {
+      float* to = rows + j * stride + d;
+      store(to, load(to) + Pack(w[j]) * xd);
+    }
+  }
+}
+
+inline float sum(const Pack& p) {
+  float s = 0;
+  for (int i = 0; i < Pack::lanes; ++i) s += p[i];
+  return s;
+}
+
+inline float dot(const float* a, const float* b, int n) {
+  float s = 0;
+  for (int i = 0; i < n; ++i) s += a[i] * b[i];
+  return s;
+}
+
+inline float max_of(const float* x, int n) {
+  float m = -std::numeric_limits<float>::infinity();
+  for (int i = 0; i < n; ++i) m = x[i] > m ? x[i] : m;
+  return m;
+}
+
+/// x[j] = exp(scale * x[j] - shift) for j in [0, n); returns their sum. x is padded; what lies
+/// between n and padded(n) is left zero.
+inline float exp_and_sum(float* x, int n, float scale, float shift) {
+  std::fill(x + n, x + padded(n), -std::numeric_limits<float>::max());
+  Pack total;
+  for (int j = 0; j < n; j += Pack::lanes) {
+    Pack e = exp(Pack(scale) * load(x + j) - Pack(shift));
+    if (j + Pack::lanes > n)
+      for (int i = n - j; i < Pack::lanes; ++i) e[i] = 0;
+    total = total + e;
+    store(x + j, e);
+  }
+  return sum(total);
+}
+
+}  // namespace VISPLAY_ISA
+}  // namespace visplay

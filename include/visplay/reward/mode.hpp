@@ -1,0 +1,28 @@
+// Mode: which arithmetic the rewards and labels follow.
+#pragma once
+
+#include <visplay/core/error.hpp>
+
+#include <string_view>
+
+namespace visplay {
+
+enum class Mode {
+  paper,     ///< VisPlay as published (2511.15661)
+  official,  ///< VisPlay as its authors' code computes it (bruno686/VisPlay)
+  robust     ///< typed votes, margins and a higher band
+};
+
+constexpr std::string_view name_of(Mode mode) {
+  constexpr std::string_view names[] = {"paper", "official", "robust"};
+  return names[int(mode)];
+}
+
+/// @throws UsageError for another name
+[[nodiscard]] inline Mode mode_named(std::string_view name) {
+  for (const Mode mode : {Mode::paper, Mode::official, Mode::robust})
+    if (name == name_of(mode)) return mode;
+  throw UsageError(fmt::format("mode: expected paper, official or robust, got '{}'", name));
+}
+
+}  // namespace visplay

@@ -1,0 +1,53 @@
+// The one place that names libtorch's headers and versions. Verified with 2.15.
+#pragma once
+
+#include <visplay/core/error.hpp>
+#include <visplay/core/macros.hpp>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace visplay {
+
+using AutogradContext = torch::autograd::AutogradContext;
+using TensorList = torch::autograd::variable_list;
+
+/// A copy of the values as a tensor of the given shape; T is float or std::int64_t.
+template <class T>
+at::Tensor to_tensor(std::span<const T> values, at::IntArrayRef shape) {
+  const auto type = std::is_same_v<T, float> ? at::kFloat : at::kLong;
+  return at::from_blob(const_cast<T*>(values.data()), shape, type).clone();
+}
+template <class T>
+at::Tensor to_tensor(const std::vector<T>& values) {
+  return to_tensor(std::span<const T>(values), {std::int64_t(values.size())});
+}
+
+/// A copy of a tensor's values, row-major, converted to T.
+template <class T>
+std::vector<T> to_vector(const at::Tensor& tensor) {
+  const auto type = std::is_same_v<T, float> ? at::kFloat : at::kLong;
+  const auto flat = tensor.detach().to(at::kCPU, type).contiguous();
+  return {flat.template const_data_ptr<T>(), flat.template const_data_ptr<T>() + flat.numel()};
+}
+
+/// Throws unless the tensor is a contiguous float32 CPU tensor: what the CPU kernels read.
+inline void check_kernel_input(const at::Tensor& t, std::string_view where) {
+  check(t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous(),
+        "{}: expected a contiguous float32 CPU tensor, got {} on {}", where,
+        c10::toString(t.scalar_type()), t.device().str());
+}
+
+/// Spreads [0, count) over ATen's threads: the pool that the matrix products use.
+template <class Body>
+void parallel_tasks(std::int64_t count, const Body& body, std::int64_t grain = 1) {
+  at::parallel_for(0, count, grain, body);
+}
+
+}  // namespace visplay

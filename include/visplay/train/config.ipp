@@ -1,0 +1,92 @@
+// Bodies of train/config.hpp.
+#pragma once
+
+#include <visplay/train/config.hpp>
+
+#include <visplay/core/error.hpp>
+
+#include <fmt/format.h>
+
+namespace visplay {
+namespace detail {
+
+VISPLAY_INLINE void refuse(bool wrong, const std::string& sentence) {
+  if (wrong) throw UsageError(sentence);
+}
+
+// The authors' code where it differs from their paper (bruno686/VisPlay, train_examples).
+VISPLAY_INLINE void make_official(SelfPlayConfig& c) {
+  c.questioner.steps = c.reasoner.steps = 40;
+  c.questioner.images_per_step = c.reasoner.questions_per_step = 512;
+  c.label.questions_per_image = 8;
+  c.label.votes = 9;
+  c.label.low = 0.3;
+  c.label.high = 0.8;
+  for (auto* s : {&c.questioner.sampling, &c.reasoner.sampling, &c.votes.sampling}) s->top_p = 0.99;
+  c.clip = {.low = 0.2, .high = 0.3, .dual = 3.};
+}
+
+VISPLAY_INLINE void make_robust(SelfPlayConfig& c) {
+  c.label.questions_per_image = 2;
+  c.label.low = 0.4;
+  c.label.high = 0.95;
+  c.label.margin = 0.1;
+  c.label.max_unparsed = 0.3;
+  c.label.balance = true;
+  c.clip.high = 0.28;
+}
+
+}  // namespace detail
+
+VISPLAY_INLINE SelfPlayConfig default_config(Mode mode) {
+  SelfPlayConfig config;
+  config.mode = mode;
+  if (mode == Mode::official) detail::make_official(config);
+  if (mode == Mode::robust) detail::make_robust(config);
+  return config;
+}
+
+VISPLAY_INLINE void validate(const SelfPlayConfig& config) {
+  const auto& [low, high] = std::pair{config.label.low, config.label.high};
+  detail::refuse(config.mode == Mode::official,
+                 "mode: official is not built yet; paper and robust are");
+  detail::refuse(config.dtype == DataType::bfloat16,
+                 "dtype: training in bfloat16 is not built yet; float32 is");
+  detail::refuse(config.kl.estimator != KlEstimator::k3,
+                 fmt::format("kl.estimator: {} is not built yet; k3 is",
+                             detail::text_of(config.kl.estimator)));
+  detail::refuse(low > high, fmt::format("label.low {} is above label.high {}", low, high));
+  detail::refuse(config.reasoner.prompt.find("{question}") == std::string::npos,
+                 "reasoner.prompt: expected {question} somewhere in it");
+  detail::refuse(config.questioner.prompt.empty(), "questioner.prompt: expected some text");
+  detail::refuse(
+      config.questioner.archive_weight > 0 && config.mode != Mode::robust,
+      "questioner.archive_weight: a term of robust mode; give --mode robust, or leave it 0");
+  detail::refuse(
+      config.questioner.blind_weight > 0 && config.mode != Mode::robust,
+      "questioner.blind_weight: a term of robust mode; give --mode robust, or leave it 0");
+  for (const auto& [name, sampling] : {std::pair{"questioner", &config.questioner.sampling},
+                                       std::pair{"reasoner", &config.reasoner.sampling}})
+    detail::refuse(sampling->temperature == 0,
+                   fmt::format("{}.sampling.temperature: training needs one above 0", name));
+}
+
+VISPLAY_INLINE Resolved<SelfPlayConfig> load_self_play_config(const ConfigSources& sources) {
+  const auto of_mode = [](std::span<const Setting> settings) {
+    Mode mode = SelfPlayConfig{}.mode;
+    if (const Setting* named = find_setting(settings, "mode"))
+      detail::assign_texts(mode, named->texts, Range{});  // a wrong name is refused afterwards
+    return default_config(mode);
+  };
+  auto resolved = resolve_config<SelfPlayConfig>(sources, of_mode);
+  validate(resolved.config);
+  return resolved;
+}
+
+VISPLAY_INLINE std::string self_play_yaml(const Resolved<SelfPlayConfig>& resolved) {
+  SelfPlayConfig config = resolved.config;
+  return config_yaml(fields_of(config), resolved.origins,
+                     detail::text_of(config.mode) + " default");
+}
+
+}  // namespace visplay

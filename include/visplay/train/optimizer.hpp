@@ -1,0 +1,48 @@
+// AdamW over the weights of a policy (Loshchilov and Hutter 2019, 1711.05101), with the clipping of
+// the gradient's global norm that goes before it. Moments are float32.
+#pragma once
+
+#include <visplay/model/qwen2_5_vl/weights.hpp>
+#include <visplay/tensor/compat.hpp>
+
+#include <functional>
+#include <vector>
+
+namespace visplay {
+
+struct AdamWSettings {
+  double learning_rate = 1e-6;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0.01;  ///< of matrices; norms and biases do not decay
+  double max_grad_norm = 1;    ///< 0: no clipping
+};
+
+class AdamW {
+ public:
+  /// Turns gradients on for every weight that `trains` accepts by name; the others stay as they are.
+  AdamW(Weights& weights, AdamWSettings settings,
+        const std::function<bool(std::string_view)>& trains = {});
+
+  void zero_grad();
+  /// Clips, then updates in place unless the norm is not finite, in which case nothing changes.
+  /// @return the norm before clipping
+  double step(double learning_rate);
+
+  [[nodiscard]] const AdamWSettings& settings() const { return settings_; }
+
+ private:
+  struct Group {  // tensors that share a weight decay
+    std::vector<at::Tensor> weights, first, second, steps;
+    double weight_decay = 0;
+  };
+  AdamWSettings settings_;
+  Group groups_[2];
+};
+
+}  // namespace visplay
+
+#ifdef VISPLAY_HEADER_ONLY
+#include <visplay/train/optimizer.ipp>
+#endif

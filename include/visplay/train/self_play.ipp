@@ -1,0 +1,250 @@
+// Bodies of self_play.hpp.
+#pragma once
+
+#include <visplay/core/statistics.hpp>
+#include <visplay/train/self_play.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+namespace visplay {
+namespace detail {
+
+VISPLAY_INLINE double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+VISPLAY_INLINE void stop_if_asked(const SelfPlayObserver& observer) {
+  if (observer.stop && observer.stop()) throw Stopped("stopped between two steps");
+}
+
+VISPLAY_INLINE AdamWSettings adamw_settings(const OptimizerConfig& config) {
+  return {.learning_rate = config.learning_rate,
+          .beta1 = config.beta1,
+          .beta2 = config.beta2,
+          .weight_decay = config.weight_decay,
+          .max_grad_norm = config.max_grad_norm};
+}
+
+// Runs one step and reports it with its time.
+template <class Step>
+void timed_step(std::string_view phase, int index, int steps, const SelfPlayObserver& observer,
+                const Step& step) {
+  const double start = seconds_now();
+  StepReport report = step();
+  const double spent = seconds_now() - start;
+  report.metrics.push_back({std::string(metric::tokens_per_second), double(report.tokens) / spent});
+  report.metrics.push_back({std::string(metric::time_step), spent});
+  if (observer.step) observer.step(phase, index + 1, steps, report.metrics);
+}
+
+// Indices 0 ... n - 1 in random order, epoch after epoch, `count` of them from place `begin` on.
+VISPLAY_INLINE std::vector<std::size_t> epoch_slice(std::size_t n, std::size_t begin,
+                                                    std::size_t count, const Rng& rng) {
+  std::vector<std::size_t> slice, order(n);
+  std::size_t epoch = n;  // none drawn yet
+  for (std::size_t i = begin; i < begin + count; ++i) {
+    if (epoch != i / n || slice.empty()) {
+      epoch = i / n;
+      std::iota(order.begin(), order.end(), std::size_t{0});
+      rng.fork("epoch", epoch).shuffle(order);
+    }
+    slice.push_back(order[i % n]);
+  }
+  return slice;
+}
+
+}  // namespace detail
+
+VISPLAY_INLINE SelfPlay::SelfPlay(SelfPlayConfig config, const QwenPolicy& base, ImagePool images)
+    : config_(std::move(config)),
+      base_(base.clone()),
+      questioner_(base.clone()),
+      reasoner_(base.clone()),
+      images_(std::move(images)) {
+  check(images_.size > 0, "self-play: expected at least one image, got none");
+  const auto& assets = base.assets();
+  const auto& t = assets.config.tokens;
+  banned_ids_ = {t.image, t.video, t.vision_start, t.vision_end, t.vision_pad};
+  for (auto id = assets.tokenizer.size(); id < assets.config.text.vocab_size; ++id)
+    banned_ids_.push_back(id);
+  const auto& extra = config_.sampling.banned_ids;
+  banned_ids_.insert(banned_ids_.end(), extra.begin(), extra.end());
+}
+
+VISPLAY_INLINE void SelfPlay::iterate(int k, const SelfPlayObserver& observer) {
+  const Rng round = Rng(config_.seed).fork("iteration", std::uint64_t(k));
+  // Questioner: rewarded for questions that split the frozen Reasoner's votes, and for variety.
+  if (!config_.control.untrained_questioner) train_questioner(round.fork("questioner"), observer);
+  // Data: ask, answer m times, let the majority name the label, keep what the band lets through.
+  const auto questions = label(round.fork("label"), observer);
+  const auto data = training_data(questions, round.fork("data"));
+  // Reasoner: rewarded for agreeing with the labels.
+  train_reasoner(data, round.fork("reasoner"), observer);
+}
+
+VISPLAY_INLINE std::unique_ptr<QwenPolicy> SelfPlay::reference_of(const QwenPolicy& policy) const {
+  if (config_.kl.coefficient == 0) return nullptr;
+  const auto& held = config_.kl.reference == KlReference::base ? base_ : policy;
+  return std::make_unique<QwenPolicy>(held.clone());
+}
+
+VISPLAY_INLINE GrpoSettings SelfPlay::grpo_settings(const OptimizerConfig& optimizer,
+                                                    const SamplingConfig& sampling, int group_size,
+                                                    int steps) const {
+  GrpoSettings settings;
+  settings.sampling = params(sampling, group_size);
+  settings.objective.loss = {float(config_.clip.low), float(config_.clip.high)};
+  settings.objective.kl_coefficient = float(config_.kl.coefficient);
+  settings.advantage.epsilon = config_.advantage.epsilon;
+  settings.learning_rate = {optimizer.learning_rate, steps, optimizer.warmup_steps,
+                            optimizer.final_fraction};
+  return settings;
+}
+
+VISPLAY_INLINE std::vector<ImagePtr> SelfPlay::pick_images(std::size_t count, Rng rng,
+                                                           std::size_t skip) const {
+  std::vector<ImagePtr> picked;
+  for (const auto i : detail::epoch_slice(images_.size, skip, count, rng))
+    picked.push_back(images_.load(i));
+  return picked;
+}
+
+VISPLAY_INLINE void SelfPlay::train_questioner(Rng rng, const SelfPlayObserver& observer) {
+  const auto& c = config_.questioner;
+  const auto reference = reference_of(questioner_);
+  AdamW optimizer(questioner_.weights(), detail::adamw_settings(c.optimizer));
+  int step = 0;
+  QuestionerJudge judge{reasoner_, config_.reasoner, params(config_.votes.sampling, c.votes),
+                        QuestionerReward{.mode = config_.mode,
+                                         .diversity_weight = c.diversity_weight,
+                                         .archive_weight = c.archive_weight,
+                                         .blind_weight = c.blind_weight,
+                                         .max_unparsed = config_.label.max_unparsed},
+                        [&](std::span<const VotedQuestion> voted) {
+                          if (observer.question && !voted.empty())
+                            observer.question("questioner", step + 1, {voted.front()});
+                        }};
+  Grpo grpo{questioner_, reference.get(), optimizer, judge,
+            grpo_settings(c.optimizer, c.sampling, c.group_size, c.steps)};
+  for (; step < c.steps; ++step) {
+    detail::stop_if_asked(observer);
+    std::vector<Prompt> prompts;
+    const auto count = std::size_t(c.images_per_step);
+    for (const auto& image : pick_images(count, rng.fork("images"), std::size_t(step) * count))
+      prompts.push_back(questioner_prompt(c, image));
+    detail::timed_step("questioner", step, c.steps, observer, [&] {
+      return grpo.step(prompts, step, rng.fork("step", std::uint64_t(step)));
+    });
+  }
+  questioner_.weights().require_gradients(false);
+}
+
+VISPLAY_INLINE std::vector<JudgedQuestion> SelfPlay::label(Rng rng,
+                                                           const SelfPlayObserver& observer) {
+  detail::stop_if_asked(observer);
+  const auto& c = config_.label;
+  std::vector<JudgedQuestion> judged;
+  detail::timed_step("label", 0, 1, observer, [&] {
+    const auto images = pick_images(std::size_t(c.images), rng.fork("images"), 0);
+    auto pool = ask(questioner_, config_.questioner,
+                    params(config_.questioner.sampling, c.questions_per_image), images,
+                    rng.fork("ask"));
+    const auto valid = double(pool.questions.size());
+    auto voted = vote(reasoner_, config_.reasoner, params(config_.votes.sampling, c.votes),
+                      std::move(pool.questions), rng.fork("votes"));
+    const ConfidenceBand band{c.low, c.high, c.margin, c.max_unparsed};
+    StepReport report;
+    VerdictCounts verdicts;
+    double confidence = 0, margin = 0, unparsed = 0;
+    for (auto& v : voted) {
+      confidence += v.label.confidence();
+      margin += double(v.label.majority - v.label.second) / std::max(1, v.label.votes);
+      unparsed += double(v.label.unparsed + v.label.truncated) / std::max(1, v.label.votes);
+      for (const auto& completion : v.completions)
+        report.tokens += std::int64_t(completion.token_ids.size());
+      judged.push_back({std::move(v), {}, false});
+      verdicts.add(judged.back().verdict = band(judged.back().voted.label));
+    }
+    if (c.balance) {
+      std::vector<LabelledQuestion> kept;
+      std::vector<std::size_t> index;
+      for (std::size_t i = 0; i < judged.size(); ++i)
+        if (judged[i].kept()) {
+          const auto& v = judged[i].voted;
+          kept.push_back({v.asked.image, v.asked.question, v.label});
+          index.push_back(i);
+        }
+      for (const auto i : index) judged[i].balanced_away = true;
+      for (const auto i : balance_yes_no(kept, rng.fork("balance")))
+        judged[index[i]].balanced_away = false;
+    }
+    const double kept = double(std::ranges::count_if(judged, &JudgedQuestion::kept));
+    const double asked = std::max(1, pool.asked), n = std::max(1., valid);
+    report.metrics = {
+        {std::string(metric::label_questions), double(pool.asked)},
+        {std::string(metric::label_valid), valid / asked},
+        {std::string(metric::label_kept), kept},
+        {std::string(metric::label_kept_share), kept / asked},
+        {std::string(metric::label_confidence), confidence / n},
+        {std::string(metric::label_margin), margin / n},
+        {std::string(metric::label_unparsed), unparsed / n},
+        {std::string(metric::label_too_easy), verdicts.of(LabelVerdict::easy) / asked},
+        {std::string(metric::label_too_hard), verdicts.of(LabelVerdict::hard) / asked},
+        {std::string(metric::label_small_margin), verdicts.of(LabelVerdict::tied) / asked},
+        {std::string(metric::label_balanced_away),
+         (verdicts.of(LabelVerdict::kept) - kept) / asked}};
+    if (observer.labelled) observer.labelled(judged, report.metrics);
+    return report;
+  });
+  if (observer.question)
+    for (const auto& question : judged) observer.question("label", 1, question);
+  return judged;
+}
+
+VISPLAY_INLINE std::vector<LabelledQuestion> SelfPlay::training_data(
+    std::span<const JudgedQuestion> questions, Rng rng) const {
+  std::vector<LabelledQuestion> data;
+  for (const auto& question : questions)
+    if (question.kept()) {
+      const auto& v = question.voted;
+      data.push_back({v.asked.image, v.asked.question, v.label});
+    }
+  if (config_.control.shuffle_labels) {
+    std::vector<PseudoLabel> labels;
+    for (const auto& item : data) labels.push_back(item.label);
+    rng.shuffle(labels);
+    for (std::size_t i = 0; i < data.size(); ++i) data[i].label = labels[i];
+  }
+  return data;
+}
+
+VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> data, Rng rng,
+                                             const SelfPlayObserver& observer) {
+  if (data.empty()) return;  // nothing passed the band: the Reasoner stays as it is
+  const auto& c = config_.reasoner;
+  const auto reference = reference_of(reasoner_);
+  AdamW optimizer(reasoner_.weights(), detail::adamw_settings(c.optimizer));
+  ReasonerJudge judge{};
+  Grpo grpo{reasoner_, reference.get(), optimizer, judge,
+            grpo_settings(c.optimizer, c.sampling, c.group_size, c.steps)};
+  for (int step = 0; step < c.steps; ++step) {
+    detail::stop_if_asked(observer);
+    std::vector<LabelledQuestion> batch;
+    std::vector<Prompt> prompts;
+    const auto count = std::size_t(c.questions_per_step);
+    for (const auto i : detail::epoch_slice(data.size(), std::size_t(step) * count, count,
+                                            rng.fork("order"))) {
+      batch.push_back(data[i]);
+      prompts.push_back(reasoner_prompt(c, {data[i].image, data[i].question}));
+    }
+    judge.questions = batch;
+    detail::timed_step("reasoner", step, c.steps, observer, [&] {
+      return grpo.step(prompts, step, rng.fork("step", std::uint64_t(step)));
+    });
+  }
+  reasoner_.weights().require_gradients(false);
+}
+
+}  // namespace visplay

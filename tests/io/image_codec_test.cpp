@@ -1,0 +1,123 @@
+#include <visplay/core/error.hpp>
+#include <visplay/io/image_codec.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <nlohmann/json.hpp>
+
+#include <fstream>
+
+#include "support/crc32.hpp"
+#include "support/temp_folder.hpp"
+
+using namespace visplay;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+const std::string folder = VISPLAY_SOURCE_DIR "/tests/golden/codec/";
+
+nlohmann::json golden() {
+  std::ifstream file(VISPLAY_SOURCE_DIR "/tests/golden/codec.json");
+  return nlohmann::json::parse(file);
+}
+
+std::vector<std::uint8_t> bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// What reading says; empty if it succeeds.
+std::string refusal(const std::string& path) {
+  try {
+    (void)read_image(path);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("pixels of every kind of file are those of Pillow") {
+  // tests/golden/make/image_codec.py
+  const auto cases = golden()["files"];
+  REQUIRE(cases.size() == 34);
+  for (const auto& item : cases) {
+    const auto name = item["file"].get<std::string>();
+    INFO(name);
+    const Image image = read_image(folder + name);
+    CHECK(image.height == item["height"]);
+    CHECK(image.width == item["width"]);
+    CHECK(image.source == folder + name);
+    CHECK(test::crc32(image.pixels) == item["crc32"]);
+  }
+}
+
+TEST_CASE("what cannot be read is refused in one line that names the file and the reason") {
+  const auto cases = golden()["refused"];
+  REQUIRE(cases.size() == 12);
+  for (const auto& item : cases) {
+    const auto name = item["file"].get<std::string>();
+    const std::string message = refusal(folder + "refused/" + name);
+    INFO(message);
+    CHECK_THAT(message, ContainsSubstring(name));
+    CHECK_THAT(message, ContainsSubstring(item["says"].get<std::string>()));
+    CHECK(message.find('\n') == std::string::npos);
+  }
+  CHECK_THAT(refusal("/no/such/file.png"), ContainsSubstring("cannot be read"));
+  CHECK_THAT(refusal(folder), ContainsSubstring("folder"));
+}
+
+TEST_CASE("a file cut anywhere is refused or whole, never crashes") {
+  for (const std::string name : {"interlaced.png", "palette4.png", "progressive.jpg", "420.jpg"}) {
+    const auto bytes = bytes_of(folder + name);
+    const Image whole = decode_image(bytes, name);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      try {
+        const Image image = decode_image(std::span(bytes).first(size), name);
+        CHECK(image.pixels == whole.pixels);
+      } catch (const Error&) {
+      }
+    }
+  }
+}
+
+TEST_CASE("a damaged file gives an image of its size or an error, never a crash") {
+  for (const std::string name : {"rgb.png", "palette_short.png", "progressive.jpg", "cmyk.jpg"}) {
+    const auto bytes = bytes_of(folder + name);
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+      auto damaged = bytes;
+      damaged[at] ^= std::uint8_t(1 + at % 255);
+      try {
+        const Image image = decode_image(damaged, name, {.pixels = 1 << 20});
+        CHECK(image.pixels.size() == std::size_t(3) * std::size_t(image.width * image.height));
+      } catch (const Error&) {
+      }
+    }
+  }
+}
+
+TEST_CASE("bytes and pixels are limited before decoding") {
+  const auto bytes = bytes_of(folder + "rgb.png");  // 37 x 45
+  CHECK_NOTHROW(decode_image(bytes, "x", {.pixels = 37 * 45}));
+  CHECK_THROWS_MATCHES(decode_image(bytes, "x", {.pixels = 37 * 45 - 1}), Error,
+                       MessageMatches(ContainsSubstring("limit")));
+  CHECK_THROWS_AS(decode_image(bytes, "x", {.bytes = bytes.size() - 1}), Error);
+  CHECK_THROWS_AS(read_image(folder + "444.jpg", {.bytes = 10}), Error);
+  CHECK_THROWS_AS(read_image(folder + "444.jpg", {.pixels = 1000}), Error);
+}
+
+TEST_CASE("a written PNG reads back the same, and a failed write leaves nothing") {
+  const test::TempFolder temp;
+  const Image image = read_image(folder + "420.jpg");
+  write_png(temp / "copy.png", image);
+  CHECK(read_image(temp / "copy.png").pixels == image.pixels);
+  CHECK_FALSE(std::filesystem::exists(temp / "copy.png.part"));
+  CHECK(decode_image(encode_png(image), "memory").pixels == image.pixels);
+  CHECK_THROWS_AS(write_png(temp / "no_folder/copy.png", image), Error);
+  CHECK_THROWS_AS(encode_png({.height = 2, .width = 2, .pixels = {1, 2, 3}, .source = ""}), Error);
+}

@@ -1,0 +1,214 @@
+#include <visplay/core/rng.hpp>
+#include <visplay/kernels/objective.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include <vector>
+
+using namespace visplay;
+using Catch::Matchers::WithinAbs;
+using Kind = Aggregation::Kind;
+
+namespace {
+
+/// Completions of random lengths (some empty) with random log-probs near each other.
+struct Example {
+  std::vector<std::int64_t> offsets{0};
+  std::vector<float> advantages, log_probs, old, ref, entropy;
+
+  Example(Rng rng, int completions, int longest) {
+    for (int c = 0; c < completions; ++c) {
+      offsets.push_back(offsets.back() + std::int64_t(rng.below(std::uint64_t(longest) + 1)));
+      advantages.push_back(rng.chance(0.2) ? 0.f : float(rng.normal()));
+    }
+    for (std::int64_t t = 0; t < offsets.back(); ++t) {
+      const double at = -std::abs(rng.normal());
+      old.push_back(float(at));
+      log_probs.push_back(float(at + 0.3 * rng.normal()));
+      ref.push_back(float(at + 0.3 * rng.normal()));
+      entropy.push_back(float(rng.uniform(0, 3)));
+    }
+  }
+
+  [[nodiscard]] ObjectiveBatch batch() const {
+    return {.offsets = offsets,
+            .advantages = advantages,
+            .log_probs = log_probs,
+            .old_log_probs = old,
+            .ref_log_probs = ref,
+            .entropy = entropy};
+  }
+
+  /// Objective of the batch by the plain formula in double, with the log-prob of one token moved.
+  template <class Objective>
+  [[nodiscard]] double value(const Objective& objective, std::size_t moved = 0,
+                             double by = 0) const {
+    const BatchTotals totals = totals_of(offsets);
+    double sum = 0;
+    for (std::size_t c = 0; c + 1 < offsets.size(); ++c)
+      for (std::int64_t t = offsets[c]; t < offsets[c + 1]; ++t) {
+        const double log_prob = double(log_probs[t]) + (std::size_t(t) == moved ? by : 0.);
+        const TokenTerms<Dual<double>> terms{.log_prob = Dual<double>(log_prob),
+                                             .old_log_prob = double(old[t]),
+                                             .ref_log_prob = double(ref[t]),
+                                             .rollout_log_prob = double(old[t]),
+                                             .advantage = double(advantages[c]),
+                                             .entropy = double(entropy[t])};
+        sum += objective.aggregation.weight(offsets[c + 1] - offsets[c], totals) *
+               objective(terms).value;
+      }
+    return sum;
+  }
+};
+
+struct Result {
+  ObjectiveReport report;
+  std::vector<float> gradient, entropy_gradient;
+};
+
+template <class Objective>
+Result evaluated(const Objective& objective, const Example& example, int threads = 1) {
+  Result result{{},
+                std::vector<float>(example.log_probs.size(), 99.f),
+                std::vector<float>(example.log_probs.size(), 99.f)};
+  ThreadPool pool(threads);
+  result.report =
+      evaluate(objective, example.batch(), totals_of(example.offsets),
+               {.log_probs = result.gradient, .entropy = result.entropy_gradient}, pool);
+  return result;
+}
+
+struct Reinforce {
+  static constexpr std::string_view name = "reinforce";
+  template <class T>
+  T operator()(const TokenTerms<T>& t) const {
+    return -t.log_prob * t.advantage;
+  }
+};
+
+const Objective<> with_everything{.kl_coefficient = 0.1f, .entropy_coefficient = 0.05f};
+
+}  // namespace
+
+TEST_CASE("the value is the formula in double and the gradient its central differences") {
+  for (const Kind kind : {Kind::token_mean, Kind::sequence_mean, Kind::constant}) {
+    Objective<> objective = with_everything;
+    objective.aggregation = {kind, 64};
+    const Example example(Rng(int(kind)), 9, 13);
+    const Result result = evaluated(objective, example);
+    CHECK_THAT(result.report.value, WithinAbs(example.value(objective), 1e-6));
+    for (std::size_t t = 0; t < example.log_probs.size(); ++t) {
+      const double step = 1e-5;
+      const double slope =
+          (example.value(objective, t, step) - example.value(objective, t, -step)) / (2 * step);
+      CHECK_THAT(result.gradient[t], WithinAbs(slope, 1e-6));
+    }
+  }
+}
+
+TEST_CASE("value, gradient and metrics are the same to the bit for any number of threads") {
+  const Example example(Rng(11), 300, 100);  // about 15,000 tokens: several blocks
+  REQUIRE(example.log_probs.size() > 4 * detail::objective_block);
+  const Result alone = evaluated(with_everything, example);
+  for (const int threads : {2, 3, 7})
+    for (int again = 0; again < 5; ++again) {
+      const Result together = evaluated(with_everything, example, threads);
+      CHECK(together.report.value == alone.report.value);
+      CHECK(together.report.kl_sum == alone.report.kl_sum);
+      CHECK(together.report.ratio_sum == alone.report.ratio_sum);
+      CHECK(together.gradient == alone.gradient);
+      CHECK(together.entropy_gradient == alone.entropy_gradient);
+    }
+}
+
+TEST_CASE("a batch cut into parts has the value and the gradient of the whole") {
+  const Example example(Rng(12), 40, 90);
+  const Result whole = evaluated(with_everything, example);
+  const std::size_t cut = 17;
+  ThreadPool pool(1);
+  ObjectiveReport sum;
+  std::vector<float> gradient(example.log_probs.size());
+  for (const auto& [first, last] : {std::pair{std::size_t(0), cut}, {cut, std::size_t(40)}}) {
+    std::vector<std::int64_t> offsets(example.offsets.begin() + std::ptrdiff_t(first),
+                                      example.offsets.begin() + std::ptrdiff_t(last) + 1);
+    const auto begin = std::size_t(offsets.front()), count = std::size_t(offsets.back()) - begin;
+    for (auto& offset : offsets) offset -= std::int64_t(begin);
+    const auto part = [&](const std::vector<float>& all) {
+      return std::span(all).subspan(begin, count);
+    };
+    sum += evaluate(with_everything,
+                    {.offsets = offsets,
+                     .advantages = std::span(example.advantages).subspan(first, last - first),
+                     .log_probs = part(example.log_probs),
+                     .old_log_probs = part(example.old),
+                     .ref_log_probs = part(example.ref),
+                     .entropy = part(example.entropy)},
+                    totals_of(example.offsets),
+                    {.log_probs = std::span(gradient).subspan(begin, count)}, pool);
+  }
+  CHECK(gradient == whole.gradient);
+  CHECK_THAT(sum.value, WithinAbs(whole.report.value, 1e-9));
+  CHECK(sum.tokens == whole.report.tokens);
+  CHECK(sum.clipped_low == whole.report.clipped_low);
+}
+
+TEST_CASE("on the sampling policy nothing is clipped, the ratio is one and the KL zero") {
+  Example example(Rng(13), 20, 50);
+  example.log_probs = example.ref = example.old;
+  const auto report = evaluated(Objective<>{}, example).report;
+  CHECK(report.tokens == double(example.old.size()));
+  CHECK(report.mean_ratio() == 1);
+  CHECK(report.mean_kl() == 0);
+  CHECK(report.clip_fraction() == 0);
+}
+
+TEST_CASE("metrics are those of the tokens, counted one by one") {
+  const Example example(Rng(14), 30, 40);
+  const auto report = evaluated(Objective<>{}, example).report;
+  double ratios = 0, kls = 0, low = 0, high = 0, entropy = 0;
+  for (std::size_t c = 0; c < example.advantages.size(); ++c)
+    for (std::int64_t t = example.offsets[c]; t < example.offsets[c + 1]; ++t) {
+      const double ratio = std::exp(double(example.log_probs[t]) - double(example.old[t]));
+      const double d = double(example.ref[t]) - double(example.log_probs[t]);
+      ratios += ratio;
+      kls += std::exp(d) - d - 1;
+      entropy += example.entropy[t];
+      low += ratio < 0.8 && example.advantages[c] < 0;
+      high += ratio > 1.2 && example.advantages[c] > 0;
+    }
+  const double n = double(example.old.size());
+  CHECK(low > 0);
+  CHECK(high > 0);
+  CHECK_THAT(report.mean_ratio(), WithinAbs(ratios / n, 1e-6));
+  CHECK_THAT(report.mean_kl(), WithinAbs(kls / n, 1e-6));
+  CHECK_THAT(report.mean_entropy(), WithinAbs(entropy / n, 1e-6));
+  CHECK(report.clip_fraction_low() == low / n);
+  CHECK(report.clip_fraction_high() == high / n);
+}
+
+TEST_CASE("a loss of one's own needs no clip bounds") {
+  const Example example(Rng(15), 10, 10);
+  const Objective<Reinforce> objective{.kl_coefficient = 0};
+  const Result result = evaluated(objective, example);
+  CHECK_THAT(result.report.value, WithinAbs(example.value(objective), 1e-6));
+  CHECK(result.report.clip_fraction() == 0);
+}
+
+TEST_CASE("no tokens have no value; views that do not fit are refused") {
+  ThreadPool pool(1);
+  const std::vector<std::int64_t> nothing{0, 0, 0};
+  const std::vector<float> advantages{1, -1};
+  CHECK(evaluate(Objective<>{}, {.offsets = nothing, .advantages = advantages}, totals_of(nothing),
+                 {}, pool)
+            .value == 0);
+
+  const Example example(Rng(16), 5, 5);
+  const BatchTotals totals = totals_of(example.offsets);
+  ObjectiveBatch batch = example.batch();
+  batch.ref_log_probs = {};
+  CHECK_THROWS_AS(evaluate(Objective<>{}, batch, totals, {}, pool), Error);
+  CHECK(evaluate(Objective<>{.kl_coefficient = 0}, batch, totals, {}, pool).mean_kl() == 0);
+  batch.advantages = batch.advantages.subspan(1);
+  CHECK_THROWS_AS(evaluate(Objective<>{.kl_coefficient = 0}, batch, totals, {}, pool), Error);
+}
