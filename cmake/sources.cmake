@@ -99,6 +99,7 @@ set(VISPLAY_IO_HEADERS
     io/image_source.hpp
     io/json.hpp
     io/json_lines.hpp
+    io/prompt_lines.hpp
     io/run_folder.hpp
     io/safetensors.hpp
     io/text_file.hpp
@@ -113,6 +114,7 @@ set(VISPLAY_IO_BODIES
     io/image_source.ipp
     io/json.ipp
     io/json_lines.ipp
+    io/prompt_lines.ipp
     io/run_folder.ipp
     io/safetensors.ipp
     io/text_file.ipp
@@ -144,10 +146,15 @@ set(VISPLAY_TORCH_HEADERS
     generate/engine.hpp
     generate/sampler.hpp
     train/config.hpp
+    train/grpo.hpp
     train/optimizer.hpp
     train/phase_config.hpp
+    train/questioner.hpp
+    train/reasoner.hpp
     train/schedule.hpp
+    train/self_play.hpp
     train/sft.hpp
+    eval/world_benchmark.hpp
     report/jsonl.hpp
     report/screen_text.hpp
     report/terminal.hpp
@@ -168,19 +175,26 @@ set(VISPLAY_TORCH_BODIES
     generate/engine.ipp
     generate/sampler.ipp
     train/config.ipp
+    train/grpo.ipp
     train/optimizer.ipp
+    train/self_play.ipp
+    eval/world_benchmark.ipp
     report/jsonl.ipp
     report/screen_text.ipp
     report/terminal.ipp)
 
-set(VISPLAY_PROGRAM_SELFPLAY)
+set(VISPLAY_PROGRAM_SELFPLAY
+    visplay_selfplay/main.cpp)
 set(VISPLAY_PROGRAM_MAKE_MODEL
     visplay_selfplay/make_model/main.cpp)
 set(VISPLAY_PROGRAM_WORLD
     world/main.cpp)
-set(VISPLAY_PROGRAM_GENERATE)
-set(VISPLAY_PROGRAM_SCORE)
-set(VISPLAY_PROGRAM_SFT)
+set(VISPLAY_PROGRAM_GENERATE
+    generate/main.cpp)
+set(VISPLAY_PROGRAM_SCORE
+    score/main.cpp)
+set(VISPLAY_PROGRAM_SFT
+    sft/main.cpp)
 
 set(VISPLAY_TEST_FOLDERS
     advantage
@@ -198,8 +212,10 @@ set(VISPLAY_TEST_FOLDERS
     text
     world)
 set(VISPLAY_TORCH_TEST_FOLDERS
+    generate
     model
     report
+    tensor
     train)
 set(VISPLAY_TESTS_advantage
     advantage/group_relative_test.cpp)
@@ -211,6 +227,7 @@ set(VISPLAY_TESTS_core
     core/grouped_span_test.cpp
     core/metrics_test.cpp
     core/parallel_test.cpp
+    core/rng_test.cpp
     core/settings_test.cpp
     core/share_test.cpp
     core/statistics_test.cpp)
@@ -219,6 +236,8 @@ set(VISPLAY_TESTS_curriculum
     curriculum/confidence_band_test.cpp)
 set(VISPLAY_TESTS_data
     data/offsets_test.cpp)
+set(VISPLAY_TESTS_generate
+    generate/sampler_test.cpp)
 set(VISPLAY_TESTS_grade
     grade/majority_vote_test.cpp
     grade/parse_vote_test.cpp)
@@ -229,6 +248,7 @@ set(VISPLAY_TESTS_io
     io/image_codec_test.cpp
     io/image_source_test.cpp
     io/json_test.cpp
+    io/prompt_lines_test.cpp
     io/run_folder_test.cpp
     io/safetensors_test.cpp
     io/text_file_test.cpp
@@ -236,7 +256,10 @@ set(VISPLAY_TESTS_io
     io/truth_file_test.cpp
     io/yaml_config_test.cpp)
 set(VISPLAY_TESTS_kernels
-    kernels/objective_test.cpp)
+    kernels/attention_test.cpp
+    kernels/lanes_test.cpp
+    kernels/objective_test.cpp
+    kernels/paged_attention_test.cpp)
 set(VISPLAY_TESTS_loss
     loss/aggregation_test.cpp
     loss/objective_test.cpp
@@ -257,6 +280,8 @@ set(VISPLAY_TESTS_reward
     reward/reward_test.cpp)
 set(VISPLAY_TESTS_rollout
     rollout/scripted_engine_test.cpp)
+set(VISPLAY_TESTS_tensor
+    tensor/rowwise_test.cpp)
 set(VISPLAY_TESTS_text
     text/bleu_test.cpp
     text/boxed_test.cpp
@@ -270,7 +295,9 @@ set(VISPLAY_TESTS_text
     text/unicode_test.cpp
     text/whitespace_test.cpp)
 set(VISPLAY_TESTS_train
-    train/config_test.cpp)
+    train/config_test.cpp
+    train/grpo_test.cpp
+    train/schedule_test.cpp)
 set(VISPLAY_TESTS_world
     world/annotator_test.cpp
     world/grammar_test.cpp

@@ -21,8 +21,7 @@ inline void make_demo_images(const std::filesystem::path& folder, int count, std
   Rng rng = Rng(seed).fork("demo images");
   std::string truth;
   for (int i = 0; i < count; ++i) {
-    const auto scene =
-        world::make_scene(world::test_seeds / 2 + rng.below(world::test_seeds / 2));
+    const auto scene = world::make_scene(world::test_seeds / 2 + rng.below(world::test_seeds / 2));
     const auto name = fmt::format("scene-{:05}.png", i);
     write_png(folder / name, world::render(scene));
     truth += truth_line({name, scene}) + "\n";

@@ -30,9 +30,10 @@ namespace fs = std::filesystem;
 constexpr ProgramInfo info{
     .name = "visplay_selfplay",
     .summary = "a vision-language model teaches itself on images without labels (VisPlay)",
-    .examples = "  visplay_selfplay                                   the embedded demo\n"
-                "  visplay_selfplay --model DIR --images DIR --run DIR\n"
-                "  visplay_selfplay --run DIR --resume",
+    .examples =
+        "  visplay_selfplay                                   the embedded demo\n"
+        "  visplay_selfplay --model DIR --images DIR --run DIR\n"
+        "  visplay_selfplay --run DIR --resume",
     .strict_environment = true};
 
 // Everything of a run that is on disk or on the screen.
@@ -56,13 +57,14 @@ class Session {
     if (demo_images) make_demo_images(images, config_.demo.images, config_.seed);
     const ImageSource source(images);
     truth_ = read_scene_truth(images);
-    const fs::path model = config_.model.empty() ? data_folder() / "model" : config_.model;
+    const fs::path model =
+        config_.model.empty() ? data_folder() / "model" : fs::path(config_.model);
     const auto base = load_policy(model);
     SelfPlay play(config_, base, {source.size(), [&](std::size_t i) { return source.load(i); }});
-    screen_.facts({{"model", model.string()},
-                   {"images", fmt::format("{} in {}", source.size(), images.string())},
-                   {"run", run_.path().string()},
-                   {"seed", fmt::format("{}, {} threads", config_.seed, at::get_num_threads())}});
+    show({{"model", model.string()},
+          {"images", fmt::format("{} in {}", source.size(), images.string())},
+          {"run", run_.path().string()},
+          {"seed", fmt::format("{}, {} threads", config_.seed, at::get_num_threads())}});
     if (config_.dry_run) return 0;
     plan();
     if (latest_) {
@@ -94,9 +96,8 @@ class Session {
       commit(play, k);
     }
     screen_.summary(summary_);
-    screen_.facts({{"run", run_.path().string()},
-                   {"model", (run_.checkpoints() / checkpoint_name(config_.iterations) /
-                              "reasoner").string()}});
+    const auto model = run_.checkpoints() / checkpoint_name(config_.iterations) / "reasoner";
+    show({{"run", run_.path().string()}, {"model", model.string()}});
     return 0;
   }
 
@@ -132,16 +133,16 @@ class Session {
   }
 
   QuestionRecord record_of(std::string_view phase, int step, const JudgedQuestion& judged) const {
-    QuestionRecord record{.iteration = iteration_,
-                          .phase = std::string(phase),
-                          .step = step,
-                          .image = judged.voted.asked.image->source,
-                          .question = judged.voted.asked.question.text,
-                          .label = judged.voted.label.answer,
-                          .confidence = judged.voted.label.confidence(),
-                          .kept = phase == "label" && judged.kept(),
-                          .reason = std::string(judged.balanced_away ? "balanced_away"
-                                                                     : name_of(judged.verdict))};
+    QuestionRecord record{
+        .iteration = iteration_,
+        .phase = std::string(phase),
+        .step = step,
+        .image = judged.voted.asked.image->source,
+        .question = judged.voted.asked.question.text,
+        .label = judged.voted.label.answer,
+        .confidence = judged.voted.label.confidence(),
+        .kept = phase == "label" && judged.kept(),
+        .reason = std::string(judged.balanced_away ? "balanced_away" : name_of(judged.verdict))};
     if (phase != "label") record.reason = "reward";
     for (std::size_t v = 0; v < judged.voted.votes.size(); ++v)
       record.votes.push_back({judged.voted.completions[v].text, judged.voted.votes[v].kind,
@@ -180,10 +181,10 @@ class Session {
                       sampling_params(config_.questioner.sampling, 2, play.banned_ids()), images,
                       rng.fork("ask"));
       double sum = 0;
-      const auto voted = vote(frozen, config_.reasoner,
-                              sampling_params(config_.votes.sampling, config_.questioner.votes,
-                                              play.banned_ids()),
-                              std::move(pool.questions), rng.fork("votes"));
+      const auto voted =
+          vote(frozen, config_.reasoner,
+               sampling_params(config_.votes.sampling, config_.questioner.votes, play.banned_ids()),
+               std::move(pool.questions), rng.fork("votes"));
       for (const auto& v : voted) sum += 1 - std::abs(2 * v.label.confidence() - 1);
       return voted.empty() ? 0. : sum / double(voted.size());
     };
@@ -191,6 +192,8 @@ class Session {
         {std::string(metric::eval_difficulty_trained), difficulty(play.questioner())},
         {std::string(metric::eval_difficulty_untrained), difficulty(untrained)}};
   }
+
+  void show(const std::vector<std::pair<std::string, std::string>>& facts) { screen_.facts(facts); }
 
   static std::string checkpoint_name(int iteration) {
     return fmt::format("iteration-{:02}", iteration);
@@ -218,15 +221,15 @@ class Session {
   }
 
   void plan() {
-    left_ = TimeLeft({{"questioner", config_.iterations * config_.questioner.steps,
-                       double(config_.questioner.images_per_step * config_.questioner.group_size *
-                              (config_.questioner.votes + 2))},
-                      {"label", config_.iterations,
-                       double(config_.label.images * config_.label.questions_per_image *
-                              (config_.label.votes + 1))},
-                      {"reasoner", config_.iterations * config_.reasoner.steps,
-                       double(config_.reasoner.questions_per_step * config_.reasoner.group_size *
-                              3)}});
+    left_ =
+        TimeLeft({{"questioner", config_.iterations * config_.questioner.steps,
+                   double(config_.questioner.images_per_step * config_.questioner.group_size *
+                          (config_.questioner.votes + 2))},
+                  {"label", config_.iterations,
+                   double(config_.label.images * config_.label.questions_per_image *
+                          (config_.label.votes + 1))},
+                  {"reasoner", config_.iterations * config_.reasoner.steps,
+                   double(config_.reasoner.questions_per_step * config_.reasoner.group_size * 3)}});
   }
 
   void log(std::string_view phase, int step, const Metrics& metrics) {
@@ -268,8 +271,7 @@ int selfplay(int argc, char** argv) {
   add_demo_settings(*sources, shown);
   auto resolved = load_self_play_config(*sources);
   auto& config = resolved.config;
-  if (config.device != Device::cpu)
-    throw UsageError("device: cuda is not built yet; cpu is");
+  if (config.device != Device::cpu) throw UsageError("device: cuda is not built yet; cpu is");
   if (config.run.empty()) {
     if (config.resume) throw UsageError("resume: --run names the run folder to continue");
     config.run = next_run_folder("runs").string();
@@ -282,6 +284,6 @@ int selfplay(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  detail::watch_stop_signals();
+  visplay::detail::watch_stop_signals();
   return run_guarded(info.name, [&] { return selfplay(argc, argv); });
 }

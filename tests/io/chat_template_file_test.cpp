@@ -11,6 +11,8 @@
 
 #include <string>
 
+#include "support/temp_folder.hpp"
+
 using namespace visplay;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
@@ -48,7 +50,7 @@ TEST_CASE("what we write reads back") {
        {ChatTemplate{}, ChatTemplate{.default_system = std::nullopt},
         ChatTemplate{.default_system = "It's \"so\"\\\n  two lines, é {{ x }} {% y %}"},
         ChatTemplate{.assistant_start = "<think>\n"}, ChatTemplate{.images = false}}) {
-    const testing::TemporaryFolder folder;
+    const test::TempFolder folder;
     write_chat_template(folder.path(), chat);
     CHECK(read_chat_template(folder.path()) == chat);
   }
@@ -100,7 +102,7 @@ TEST_CASE("a template of another family is refused by its file's name") {
 }
 
 TEST_CASE("the places of a folder are tried in order, and a folder without one is named") {
-  const testing::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto put = [&](const char* file, const std::string& text) {
     write_text_file(folder.path() / file, text);
   };

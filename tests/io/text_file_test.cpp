@@ -5,10 +5,12 @@
 
 #include <tests/support/tiny_checkpoint.hpp>
 
+#include "support/temp_folder.hpp"
+
 using namespace visplay;
 
 TEST_CASE("a text file is read back whole, replaced whole, and bounded") {
-  const testing::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto file = folder.path() / "a.txt";
   write_text_file(file, "one\r\ntwo");
   write_text_file(file, "three");

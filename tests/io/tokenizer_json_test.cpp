@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "support/temp_folder.hpp"
+
 using namespace visplay;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
@@ -27,7 +29,7 @@ namespace {
 Vocabulary read_changed(const std::function<void(json&)>& change) {
   json root = testing::golden("tokenizer/tokenizer.json");
   change(root);
-  const testing::TemporaryFolder folder;
+  const test::TempFolder folder;
   write_text_file(folder.path() / "tokenizer.json", root.dump());
   return read_tokenizer_json(folder.path() / "tokenizer.json");
 }
@@ -40,7 +42,7 @@ void refused(const std::function<void(json&)>& change, const char* why) {
 
 TEST_CASE("a vocabulary is written as tokenizers writes it, byte for byte") {
   const auto file = testing::golden_path("tokenizer/tokenizer.json");
-  const testing::TemporaryFolder folder;
+  const test::TempFolder folder;
   write_tokenizer_json(folder.path() / "tokenizer.json", read_tokenizer_json(file));
   const bool same =
       read_text_file(folder.path() / "tokenizer.json", 1 << 20) == read_text_file(file, 1 << 20);
@@ -83,7 +85,7 @@ TEST_CASE("a broken tokenizer file gives one line that names it") {
   refused([](json& root) { root = json::array(); }, "a JSON object");
   CHECK_THROWS_MATCHES(read_tokenizer_json("/nowhere/tokenizer.json"), Error,
                        MessageMatches(ContainsSubstring("/nowhere/tokenizer.json")));
-  const testing::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto file = folder.path() / "tokenizer.json";
   const std::string whole =
       read_text_file(testing::golden_path("tokenizer/tokenizer.json"), 1 << 20);
@@ -92,7 +94,7 @@ TEST_CASE("a broken tokenizer file gives one line that names it") {
 }
 
 TEST_CASE("a vocabulary that cannot be read again is not written") {
-  const testing::TemporaryFolder folder;
+  const test::TempFolder folder;
   CHECK_THROWS_AS(write_tokenizer_json(folder.path() / "tokenizer.json", Vocabulary{}), Error);
   CHECK_FALSE(std::filesystem::exists(folder.path() / "tokenizer.json"));
 }
@@ -101,7 +103,7 @@ TEST_CASE("ids of the real Qwen vocabulary") {
   const auto file = testing::shared_path("data/qwen-tokenizer/tokenizer.json");
   if (!std::filesystem::exists(file)) SKIP("needs ../shared/data/qwen-tokenizer/tokenizer.json");
   Vocabulary vocabulary = read_tokenizer_json(file);
-  const testing::TemporaryFolder folder;
+  const test::TempFolder folder;
   write_tokenizer_json(folder.path() / "tokenizer.json", vocabulary);
   const bool same =
       read_text_file(folder.path() / "tokenizer.json", 1 << 25) == read_text_file(file, 1 << 25);

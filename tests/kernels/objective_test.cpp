@@ -109,7 +109,7 @@ TEST_CASE("the value is the formula in double and the gradient its central diffe
 
 TEST_CASE("value, gradient and metrics are the same to the bit for any number of threads") {
   const Example example(Rng(11), 300, 100);  // about 15,000 tokens: several blocks
-  REQUIRE(example.log_probs.size() > 4 * detail::objective_block);
+  REQUIRE(example.log_probs.size() > 4 * objective_detail::objective_block);
   const Result alone = evaluated(with_everything, example);
   for (const int threads : {2, 3, 7})
     for (int again = 0; again < 5; ++again) {

@@ -22,6 +22,7 @@ class TempFolder {
     std::filesystem::remove_all(path_, ignored);
   }
 
+  const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
   /// Writes a text there, folders included. Returns its path.
   std::filesystem::path write(std::string_view name, std::string_view text) const {

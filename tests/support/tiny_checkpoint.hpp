@@ -1,6 +1,6 @@
 // The tiny random checkpoints of tests/golden/tiny_*: files committed, weights made from a rule.
 //
-//   const auto folder = write_tiny_checkpoint("qwen");   // a temporary HF folder with weights
+//   write_tiny_checkpoint("qwen", folder);   // an HF folder with weights in an existing folder
 //
 // The rule is stated in tests/golden/make/tiny_checkpoints.py. Digest: tests/golden/make/
 // model_parity.py.
@@ -23,13 +23,9 @@
 #include <string_view>
 #include <vector>
 
-#include <unistd.h>
+#include "support/golden.hpp"
 
 namespace visplay::testing {
-
-inline std::filesystem::path golden_folder() {
-  return std::filesystem::path(VISPLAY_SOURCE_DIR) / "tests" / "golden";
-}
 
 /// The 64-bit numbers behind a tensor of the rule.
 class RuleBits {
@@ -58,29 +54,9 @@ inline std::vector<float> rule_values(std::uint64_t seed, std::string_view name,
   return values;
 }
 
-/// A folder that is removed at the end of the test.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "visplay-XXXXXX").string();
-    if (!mkdtemp(name.data())) throw Error("cannot make a temporary folder " + name);
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 /// Copies the committed files of tests/golden/tiny_<name> and makes model.safetensors.
 inline void write_tiny_checkpoint(std::string_view name, const std::filesystem::path& out) {
-  const auto source = golden_folder() / ("tiny_" + std::string(name));
+  const auto source = golden_path("tiny_" + std::string(name));
   for (const auto& file : std::filesystem::directory_iterator(source))
     if (const auto kind = file.path().extension(); kind == ".json" || kind == ".jinja")
       std::filesystem::copy_file(file.path(), out / file.path().filename(),

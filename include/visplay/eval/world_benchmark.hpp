@@ -13,10 +13,10 @@
 namespace visplay {
 
 struct WorldBenchmark {
-  int questions = 500;                              ///< held-out; the other splits have half
-  std::uint64_t first_seed = world::test_seeds;     ///< of the scenes
-  ReasonerConfig reasoner{};                        ///< prompt and system
-  SamplingConfig sampling{};                        ///< of the sampled accuracy
+  int questions = 500;                           ///< held-out; the other splits have half
+  std::uint64_t first_seed = world::test_seeds;  ///< of the scenes
+  ReasonerConfig reasoner{};                     ///< prompt and system
+  SamplingConfig sampling{};                     ///< of the sampled accuracy
   std::vector<std::int64_t> banned_ids{};
 
   /// Accuracy (greedy and sampled), careful share of the sampled answers, and greedy accuracy on

@@ -28,8 +28,8 @@ VISPLAY_INLINE AnswerScore score_answers(const QwenPolicy& policy, const Reasone
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto& completion = groups[i].completions.front();
     const Vote vote = parse_vote(completion);
-    score.accuracy += vote.kind == VoteKind::parsed &&
-                      Exact{}(vote.answer, items[i].answer) == Verdict::same;
+    score.accuracy +=
+        vote.kind == VoteKind::parsed && Exact{}(vote.answer, items[i].answer) == Verdict::same;
     score.careful += !reasoning(completion.text).empty();
   }
   const auto n = double(std::max<std::size_t>(1, items.size()));
@@ -48,15 +48,13 @@ VISPLAY_INLINE Metrics WorldBenchmark::operator()(const QwenPolicy& policy, Rng 
     return detail::score_answers(policy, reasoner, greedy, items, rng).accuracy;
   };
   const int fewer = std::max(1, questions / 2);
-  return {{std::string(metric::eval_greedy), accuracy(held_out)},
-          {std::string(metric::eval_sampled), at_random.accuracy},
-          {std::string(metric::eval_careful), at_random.careful},
-          {std::string(metric::eval_hallucination),
-           accuracy(world::hallucination(fewer, first_seed))},
-          {std::string(metric::eval_false_premise),
-           accuracy(world::false_premise(fewer, first_seed))},
-          {std::string(metric::eval_compositional),
-           accuracy(world::compositional(fewer, first_seed))}};
+  return {
+      {std::string(metric::eval_greedy), accuracy(held_out)},
+      {std::string(metric::eval_sampled), at_random.accuracy},
+      {std::string(metric::eval_careful), at_random.careful},
+      {std::string(metric::eval_hallucination), accuracy(world::hallucination(fewer, first_seed))},
+      {std::string(metric::eval_false_premise), accuracy(world::false_premise(fewer, first_seed))},
+      {std::string(metric::eval_compositional), accuracy(world::compositional(fewer, first_seed))}};
 }
 
 VISPLAY_INLINE Metrics label_truth(std::span<const JudgedQuestion> questions,

@@ -152,9 +152,7 @@ class Wave {
     });
   }
 
-  bool is_eos(std::int64_t id) const {
-    return std::ranges::count(assets_.config.eos_ids, id) > 0;
-  }
+  bool is_eos(std::int64_t id) const { return std::ranges::count(assets_.config.eos_ids, id) > 0; }
 
   void finish(Completion& completion) const {
     auto ids = std::span<const std::int64_t>(completion.token_ids);

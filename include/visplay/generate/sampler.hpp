@@ -27,9 +27,8 @@ struct SamplerBuffer {
 
 /// @param logits  [V] finite
 /// @throws Error if every token is banned
-[[nodiscard]] SampledToken sample_token(std::span<const float> logits,
-                                        const SamplingParams& params, Rng& rng,
-                                        SamplerBuffer& buffer);
+[[nodiscard]] SampledToken sample_token(std::span<const float> logits, const SamplingParams& params,
+                                        Rng& rng, SamplerBuffer& buffer);
 
 }  // namespace visplay
 

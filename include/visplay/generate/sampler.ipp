@@ -59,8 +59,7 @@ VISPLAY_INLINE SampledToken sample_token(std::span<const float> logits,
   buffer.weights.resize(padded(n));
   std::copy(logits.begin(), logits.end(), buffer.weights.begin());
   const float largest = scale * max_of(buffer.weights.data(), n);
-  const float log_sum =
-      largest + std::log(exp_and_sum(buffer.weights.data(), n, scale, largest));
+  const float log_sum = largest + std::log(exp_and_sum(buffer.weights.data(), n, scale, largest));
 
   const std::span<float> weights(buffer.weights.data(), n);
   for (const auto id : params.banned_ids)

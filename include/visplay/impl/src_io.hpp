@@ -9,6 +9,7 @@
 #include <visplay/io/image_source.ipp>
 #include <visplay/io/json.ipp>
 #include <visplay/io/json_lines.ipp>
+#include <visplay/io/prompt_lines.ipp>
 #include <visplay/io/run_folder.ipp>
 #include <visplay/io/safetensors.ipp>
 #include <visplay/io/text_file.ipp>

@@ -16,7 +16,10 @@
 #include <visplay/generate/engine.ipp>
 #include <visplay/generate/sampler.ipp>
 #include <visplay/train/config.ipp>
+#include <visplay/train/grpo.ipp>
 #include <visplay/train/optimizer.ipp>
+#include <visplay/train/self_play.ipp>
+#include <visplay/eval/world_benchmark.ipp>
 #include <visplay/report/jsonl.ipp>
 #include <visplay/report/screen_text.ipp>
 #include <visplay/report/terminal.ipp>

@@ -27,29 +27,62 @@ std::string json_line(const Value& value) {
   return value.dump(-1, ' ', false, Value::error_handler_t::replace);
 }
 
+// Checks depth and keys while it is told the parts of a text.
+class JsonShape : public nlohmann::json_sax<Json> {
+ public:
+  JsonShape(std::string_view name, const JsonLimits& limits) : name_(name), limits_(limits) {}
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& key) override {
+    check(!limits_.unique_keys || keys_.back().insert(key).second,
+          "{}: key '{}' appears twice in one object", name_, key.substr(0, 80));
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;  // the parser proper says what is wrong
+  }
+
+ private:
+  bool open() {
+    check(int(keys_.size()) < limits_.max_depth, "{}: JSON is nested deeper than {}", name_,
+          limits_.max_depth);
+    keys_.emplace_back();
+    return true;
+  }
+  bool close() {
+    keys_.pop_back();
+    return true;
+  }
+
+  std::string_view name_;
+  const JsonLimits& limits_;
+  std::vector<std::set<std::string, std::less<>>> keys_;  // of each open object or array
+};
+
 }  // namespace detail
 
 VISPLAY_INLINE Json parse_json(std::string_view text, std::string_view name,
                                const JsonLimits& limits) {
   check(text.size() <= limits.max_bytes, "{}: {} bytes of JSON, at most {} are read", name,
         text.size(), limits.max_bytes);
-  std::vector<std::set<std::string, std::less<>>> open_objects;
-  const auto guard = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start)
-      check(depth < limits.max_depth, "{}: JSON is nested deeper than {}", name, limits.max_depth);
-    if (!limits.unique_keys) return true;
-    if (event == Event::object_start) open_objects.emplace_back();
-    if (event == Event::object_end) open_objects.pop_back();
-    if (event == Event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      check(open_objects.back().insert(key).second, "{}: key '{}' appears twice in one object",
-            name, key.substr(0, 80));
-    }
-    return true;
-  };
+  // nlohmann takes a zero byte for the end of its input.
+  check(text.find('\0') == text.npos, "{}: not JSON: a zero byte", name);
   try {
-    return Json::parse(text.begin(), text.end(), guard);
+    // First the shape, without building anything; then the value. (A filter while parsing costs
+    // time that grows with the square of an array's length.)
+    detail::JsonShape shape(name, limits);
+    Json::sax_parse(text, &shape);
+    return Json::parse(text);
   } catch (const Json::exception& error) {
     throw Error(fmt::format("{}: not JSON: {}", name, detail::json_reason(error)));
   }

@@ -61,8 +61,7 @@ struct TwoRanges {
   void scatter(const float* w, const float* x, HeadTile& tile) const {
     const int step = padded(tile.dim);
     add_outer(w, first_count, x, tile.dim, tile.row(first), step);
-    if (second_count)
-      add_outer(w + first_count, second_count, x, tile.dim, tile.row(second), step);
+    if (second_count) add_outer(w + first_count, second_count, x, tile.dim, tile.row(second), step);
   }
 };
 

@@ -76,7 +76,7 @@ struct ObjectiveReport {
 };
 
 inline namespace VISPLAY_ISA {
-namespace detail {
+namespace objective_detail {
 
 /// Adds packs up in double, lane by lane.
 class PackSum {
@@ -187,7 +187,7 @@ ObjectiveReport evaluate_block(const Objective& objective, const ObjectiveBatch&
           .clipped_high = high.total()};
 }
 
-}  // namespace detail
+}  // namespace objective_detail
 
 /// @param totals  of the whole optimiser batch, of which `batch` may be a part
 /// @throws Error if the views do not fit each other; an objective with a KL needs ref_log_probs, one
@@ -211,9 +211,9 @@ template <TokenLoss Loss, TokenLoss Kl>
   expect("gradients of log-probs", gradient.log_probs.size(), tokens, false);
   expect("gradients of entropies", gradient.entropy.size(), tokens, false);
   return parallel_reduce<ObjectiveReport>(
-      pool, tokens, detail::objective_block,
+      pool, tokens, objective_detail::objective_block,
       [&](std::size_t begin, std::size_t end) {
-        return detail::evaluate_block(objective, batch, totals, gradient, begin, end);
+        return objective_detail::evaluate_block(objective, batch, totals, gradient, begin, end);
       },
       [](ObjectiveReport sum, const ObjectiveReport& part) { return sum += part; });
 }

@@ -13,8 +13,7 @@ VISPLAY_INLINE KvPage::KvPage(const CacheShape& shape)
       values_(std::size_t(shape.layers) * shape.kv_heads * tokens * value_step_) {}
 
 VISPLAY_INLINE const float* KvPage::keys(int layer, int kv_head) const {
-  return keys_.data() +
-         std::size_t(layer * shape_.kv_heads + kv_head) * shape_.head_dim * tokens;
+  return keys_.data() + std::size_t(layer * shape_.kv_heads + kv_head) * shape_.head_dim * tokens;
 }
 
 VISPLAY_INLINE const float* KvPage::values(int layer, int kv_head) const {
@@ -58,8 +57,8 @@ VISPLAY_INLINE void paged_attention(std::span<const PagedSequence* const> sequen
       const std::ptrdiff_t row = (s * heads + h) * dim;
       int n = 0;
       for (const auto& page : pages) {
-        row_times_columns(q + row, dim, page->keys(layer, kv_head), KvPage::tokens,
-                          count_of(page), weights.data() + n);
+        row_times_columns(q + row, dim, page->keys(layer, kv_head), KvPage::tokens, count_of(page),
+                          weights.data() + n);
         n += count_of(page);
       }
       const float largest = scale * max_of(weights.data(), n);

@@ -19,10 +19,10 @@ namespace visplay {
 /// A prompt as the model reads it.
 struct EncodedPrompt {
   std::vector<ImagePtr> images;
-  std::vector<ImageGrid> grids;    ///< one per image
-  std::vector<std::int64_t> ids;   ///< [L], image tokens expanded
-  MropePositions positions;        ///< [3, L]
-  std::int64_t shareable_from = 0; ///< a common prefix ends here or later: behind the last image
+  std::vector<ImageGrid> grids;     ///< one per image
+  std::vector<std::int64_t> ids;    ///< [L], image tokens expanded
+  MropePositions positions;         ///< [3, L]
+  std::int64_t shareable_from = 0;  ///< a common prefix ends here or later: behind the last image
 };
 
 /// @throws Error if an image cannot be processed

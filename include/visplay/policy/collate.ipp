@@ -50,8 +50,8 @@ class BatchBuilder {
                         batch_.position_ids.mutable_data_ptr<std::int64_t>() + axis * n);
     if (!images_.empty()) {
       auto pixels = assets_.processor(images_);
-      batch_.pixel_values = to_tensor(std::span<const float>(pixels.pixel_values),
-                                      {-1, assets_.processor.patch_dim()});
+      batch_.pixel_values =
+          to_tensor(pixels.pixel_values).view({-1, assets_.processor.patch_dim()});
       batch_.grids = std::move(pixels.grid_thw);
     }
     batch_.image_rows = to_tensor(image_rows_);
@@ -129,9 +129,9 @@ class BatchBuilder {
 
 // May b stand in one tree with a? Same pictures, and the same tokens up to behind the last one.
 VISPLAY_INLINE bool same_trunk(const EncodedPrompt& a, const EncodedPrompt& b) {
-  return &a == &b || (a.images == b.images && a.shareable_from == b.shareable_from &&
-                      a.shareable_from > 0 &&
-                      std::equal(a.ids.begin(), a.ids.begin() + a.shareable_from, b.ids.begin()));
+  return &a == &b ||
+         (a.images == b.images && a.shareable_from == b.shareable_from && a.shareable_from > 0 &&
+          std::equal(a.ids.begin(), a.ids.begin() + a.shareable_from, b.ids.begin()));
 }
 
 }  // namespace detail
@@ -155,8 +155,7 @@ VISPLAY_INLINE ModelBatch collate(const ModelAssets& assets,
   check(!samples.empty(), "collate: expected at least one sample, got none");
   detail::BatchBuilder builder(assets);
   for (std::size_t begin = 0, end = 0; begin < samples.size(); begin = end) {
-    while (end < samples.size() &&
-           detail::same_trunk(*samples[begin].prompt, *samples[end].prompt))
+    while (end < samples.size() && detail::same_trunk(*samples[begin].prompt, *samples[end].prompt))
       ++end;
     builder.add_tree(samples.subspan(begin, end - begin));
   }

@@ -29,7 +29,9 @@ concept Policy = requires(const P& policy, const ModelBatch& batch, const Prompt
 class QwenPolicy {
  public:
   QwenPolicy(std::shared_ptr<const ModelAssets> assets, Weights weights)
-      : assets_(std::move(assets)), weights_(std::move(weights)), model_(assets_->config, weights_) {}
+      : assets_(std::move(assets)),
+        weights_(std::move(weights)),
+        model_(assets_->config, weights_) {}
 
   /// A policy of equal weights with storage of its own, gradients off.
   [[nodiscard]] QwenPolicy clone() const { return {assets_, weights_.clone()}; }

@@ -99,8 +99,8 @@ struct EvalConfig {
 void describe(auto& visit, OfType<EvalConfig> auto& s) {
   visit("questions", s.questions, "test questions, where the images come with a truth.jsonl",
         at_least(0));
-  visit("first_seed", s.first_seed,
-        "world seed of the first test scene; from 2000000 for tuning", at_least(0));
+  visit("first_seed", s.first_seed, "world seed of the first test scene; from 2000000 for tuning",
+        at_least(0));
   visit("every", s.every, "iterations between evaluations; base and last are always evaluated",
         at_least(1));
 }

@@ -22,8 +22,8 @@
 namespace visplay {
 
 struct GrpoSettings {
-  SamplingParams sampling{};    ///< n is the group size G, at least 2
-  Objective<> objective{};      ///< KL to the reference unless its coefficient is 0
+  SamplingParams sampling{};  ///< n is the group size G, at least 2
+  Objective<> objective{};    ///< KL to the reference unless its coefficient is 0
   GroupRelative advantage{};
   LinearSchedule learning_rate{};
   std::int64_t micro_batch_tokens = 16384;  ///< rows of one backward pass, about
@@ -92,15 +92,16 @@ struct Grpo {
 
     StepReport report;
     detail::add_reward_metrics(report.metrics, judged.rewards, rewards);
-    for (const auto& [name, value] :
-         {std::pair{metric::loss, update.objective.value},
-          {metric::kl, update.objective.mean_kl()},
-          {metric::entropy, update.objective.mean_entropy()},
-          {metric::clip_region, update.objective.clip_fraction()},
-          {metric::grad_norm, update.grad_norm},
-          {metric::learning_rate, learning_rate},
-          {metric::skipped_updates, double(update.skipped)}})
+    const auto add = [&](metric::Name name, double value) {
       report.metrics.push_back({std::string(name), value});
+    };
+    add(metric::loss, update.objective.value);
+    add(metric::kl, update.objective.mean_kl());
+    add(metric::entropy, update.objective.mean_entropy());
+    add(metric::clip_region, update.objective.clip_fraction());
+    add(metric::grad_norm, update.grad_norm);
+    add(metric::learning_rate, learning_rate);
+    add(metric::skipped_updates, double(update.skipped));
     detail::add_length_metrics(report.metrics, groups);
     report.metrics.insert(report.metrics.end(), judged.metrics.begin(), judged.metrics.end());
     for (const auto& group : groups)

@@ -23,8 +23,8 @@ VISPLAY_INLINE bool moves(std::span<const float> advantages) {
 
 VISPLAY_INLINE std::vector<MicroBatch> micro_batches(std::span<const RolloutGroup> groups,
                                                      std::span<const EncodedPrompt> prompts,
-                                                     std::span<const float> advantages,
-                                                     bool all, std::int64_t rows_per_batch) {
+                                                     std::span<const float> advantages, bool all,
+                                                     std::int64_t rows_per_batch) {
   std::vector<MicroBatch> batches;
   std::size_t at = 0;
   for (std::size_t g = 0; g < groups.size(); ++g) {
@@ -86,8 +86,8 @@ VISPLAY_INLINE UpdateReport update_policy(const QwenPolicy& policy, const QwenPo
   UpdateReport report;
   ThreadPool pool(1);  // a step has a few thousand tokens: less than waking a thread costs
   optimizer.zero_grad();
-  const auto batches = micro_batches(groups, prompts, advantages, reference != nullptr,
-                                     settings.micro_batch_tokens);
+  const auto batches =
+      micro_batches(groups, prompts, advantages, reference != nullptr, settings.micro_batch_tokens);
   for (const auto& micro : batches)
     report.objective += backward_pass(policy, reference, micro, totals, settings, pool);
   if (batches.empty()) return report;  // no group says anything: the weights stay

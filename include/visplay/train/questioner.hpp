@@ -27,8 +27,8 @@ struct AskedPool {
 };
 
 [[nodiscard]] inline AskedPool ask(const QwenPolicy& questioner, const QuestionerConfig& config,
-                                   const SamplingParams& sampling,
-                                   std::span<const ImagePtr> images, Rng rng) {
+                                   const SamplingParams& sampling, std::span<const ImagePtr> images,
+                                   Rng rng) {
   std::vector<Prompt> prompts;
   for (const auto& image : images) prompts.push_back(questioner_prompt(config, image));
   const TaggedQuestionParser parse;

@@ -75,8 +75,7 @@ struct ReasonerJudge {
     double careful = 0, unparsed = 0;
     for (std::size_t g = 0; g < groups.size(); ++g)
       for (const auto& completion : groups[g].completions) {
-        samples.push_back(
-            {std::int64_t(g), parse_vote(completion), questions[g].label.answer});
+        samples.push_back({std::int64_t(g), parse_vote(completion), questions[g].label.answer});
         careful += !reasoning(completion.text).empty();
         unparsed += samples.back().vote.kind != VoteKind::parsed;
       }

@@ -42,11 +42,11 @@ struct JudgedQuestion {
 
 /// What the loop tells while it runs. Every function may be empty.
 struct SelfPlayObserver {
-  std::function<void(std::string_view phase, int step, int steps, const Metrics&)> step;
-  std::function<void(std::string_view phase, int step, const JudgedQuestion&)> question;
+  std::function<void(std::string_view phase, int step, int steps, const Metrics&)> step{};
+  std::function<void(std::string_view phase, int step, const JudgedQuestion&)> question{};
   /// All questions of a label phase, before the Reasoner trains; may add metrics to its report.
-  std::function<void(std::span<const JudgedQuestion>, Metrics&)> labelled;
-  std::function<bool()> stop;  ///< asked between steps
+  std::function<void(std::span<const JudgedQuestion>, Metrics&)> labelled{};
+  std::function<bool()> stop{};  ///< asked between steps
 };
 
 class SelfPlay {

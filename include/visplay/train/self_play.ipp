@@ -148,9 +148,9 @@ VISPLAY_INLINE std::vector<JudgedQuestion> SelfPlay::label(Rng rng,
   std::vector<JudgedQuestion> judged;
   detail::timed_step("label", 0, 1, observer, [&] {
     const auto images = pick_images(std::size_t(c.images), rng.fork("images"), 0);
-    auto pool = ask(questioner_, config_.questioner,
-                    params(config_.questioner.sampling, c.questions_per_image), images,
-                    rng.fork("ask"));
+    auto pool =
+        ask(questioner_, config_.questioner,
+            params(config_.questioner.sampling, c.questions_per_image), images, rng.fork("ask"));
     const auto valid = double(pool.questions.size());
     auto voted = vote(reasoner_, config_.reasoner, params(config_.votes.sampling, c.votes),
                       std::move(pool.questions), rng.fork("votes"));
@@ -234,8 +234,8 @@ VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> d
     std::vector<LabelledQuestion> batch;
     std::vector<Prompt> prompts;
     const auto count = std::size_t(c.questions_per_step);
-    for (const auto i : detail::epoch_slice(data.size(), std::size_t(step) * count, count,
-                                            rng.fork("order"))) {
+    for (const auto i :
+         detail::epoch_slice(data.size(), std::size_t(step) * count, count, rng.fork("order"))) {
       batch.push_back(data[i]);
       prompts.push_back(reasoner_prompt(c, {data[i].image, data[i].question}));
     }

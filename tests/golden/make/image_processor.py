@@ -33,6 +33,10 @@ CASES = [
     ("noise", 29, 1400, PUBLISHED), ("pattern", 1401, 31, (3136, 25088)), ("noise", 27, 27, PUBLISHED),
     ("photo", 61, 91, (100352, 200704)), ("noise", 613, 407, (3136, 9408)),
     ("noise", 112, 130, PUBLISHED), ("noise", 130, 112, PUBLISHED),
+    # Pillow 13 runs the vertical pass first if the height shrinks by more than twice as many pixels
+    # as the width: at, below and above that bound.
+    ("noise", 88, 86, PUBLISHED), ("noise", 89, 86, PUBLISHED), ("noise", 97, 76, PUBLISHED),
+    ("photo", 900, 301, (3136, 50176)), ("noise", 97, 57, PUBLISHED),
 ]
 SIZES = [(1, 1), (14, 14), (42, 42), (70, 98), (13, 100), (10, 2000), (28, 5600), (29, 5801),
          (154, 182), (210, 350), (238, 266), (224, 224), (480, 640), (1080, 1920), (1365, 2048),

@@ -410,8 +410,8 @@ def check_programs(title, folder, cases_file, programs):
         dump, grads = (pathlib.Path(temporary) / name for name in ("dump", "gradients"))
         for n, case in enumerate(cases):
             images = [part for path in image_paths(case, base) for part in ("--image", path)]
-            system = ["--system", case["system"]] if "system" in case else []
-            lines = run([generate, "--model", folder, *images, "--prompt", case["prompt"], *system,
+            system = ["--system=" + case["system"]] if "system" in case else []
+            lines = run([generate, "--model", folder, *images, "--prompt=" + case["prompt"], *system,
                          "--greedy", "--max-new-tokens", NEW_TOKENS, "--json", "--dump", dump])
             theirs = reference.prompt(case, base)
             compare_prompt(report, load_file(dump), theirs, lines[0]["token_ids"], f"case {n}")

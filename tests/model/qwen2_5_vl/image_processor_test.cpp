@@ -62,7 +62,7 @@ Json golden(const char* part) {
 
 void check_path(Resample resample, const std::string& name) {
   const Json cases = golden("cases");
-  CHECK(cases.size() == 19);
+  CHECK(cases.size() == 24);
   for (const Json& test : cases) {
     const Image image = golden_image(test["kind"], test["height"], test["width"]);
     INFO(test.dump());
@@ -124,6 +124,12 @@ TEST_CASE("bicubic gives the checksums that Pillow 9.4 gave") {
     CHECK(crc_of(resize_bicubic(image, to).pixels) == pillow);
     CHECK(crc_of(resize_bicubic(image, to, Resample::torchvision).pixels) == torchvision);
   }
+}
+
+TEST_CASE("up to Pillow 12 a tall image is narrowed before it is shortened") {
+  const Image image = golden_image("pattern", 1401, 31);
+  CHECK(crc_of(resize_bicubic(image, {1064, 28}, Resample::pillow_12).pixels) == 1421784802);
+  CHECK(crc_of(resize_bicubic(image, {1064, 28}, Resample::pillow).pixels) == 3718986864);
 }
 
 TEST_CASE("patches lie in merge order, channels first, both frames equal") {

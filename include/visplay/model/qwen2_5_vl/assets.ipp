@@ -3,6 +3,7 @@
 
 #include <visplay/core/error.hpp>
 #include <visplay/core/macros.hpp>
+#include <visplay/io/chat_template_file.hpp>
 #include <visplay/io/tokenizer_json.hpp>
 #include <visplay/model/qwen2_5_vl/assets.hpp>
 
@@ -28,14 +29,14 @@ VISPLAY_INLINE std::shared_ptr<const ModelAssets> load_model_assets(
             processor.temporal_patch_size == config.vision.temporal_patch_size,
         "{}: the image processor's patch, merge or temporal size differs from config.json",
         folder.string());
-  return std::make_shared<const ModelAssets>(ModelAssets{folder, std::move(config),
-                                                         std::move(tokenizer),
-                                                         read_chat_template(folder),
-                                                         ImageProcessor(processor)});
+  return std::make_shared<const ModelAssets>(
+      ModelAssets{folder, std::move(config), std::move(tokenizer), read_chat_template(folder),
+                  ImageProcessor(processor)});
 }
 
 VISPLAY_INLINE void copy_model_assets(const std::filesystem::path& from,
                                       const std::filesystem::path& to) {
+  if (std::filesystem::equivalent(from, to)) return;
   for (const auto& file : std::filesystem::directory_iterator(from)) {
     const auto name = file.path().filename().string();
     const bool text = name.ends_with(".json") || name.ends_with(".jinja") ||

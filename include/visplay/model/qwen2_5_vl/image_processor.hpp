@@ -21,8 +21,9 @@
 namespace visplay {
 
 enum class Resample {
-  pillow,      ///< Qwen2VLImageProcessor(Pil): int32 weights of 22 bits
-  torchvision  ///< Qwen2VLImageProcessorFast on CPU: int16 weights of adaptive precision
+  pillow,      ///< Qwen2VLImageProcessorPil with Pillow 13 or later: int32 weights of 22 bits
+  pillow_12,   ///< the same up to Pillow 12, where the horizontal pass always comes first
+  torchvision  ///< Qwen2VLImageProcessor(Fast) on CPU: int16 weights of adaptive precision
 };
 
 struct ImageProcessorConfig {
@@ -59,7 +60,9 @@ struct ImageSize {
 [[nodiscard]] ImageSize smart_resize(ImageSize size, std::int64_t factor, std::int64_t min_pixels,
                                      std::int64_t max_pixels);
 
-/// Bicubic (a = -0.5) with antialiasing, horizontal pass first. An unchanged side is copied.
+/// Bicubic (a = -0.5) with antialiasing, a pass for each side that changes, 8-bit levels between
+/// them. The horizontal pass comes first, but in Pillow 13 the vertical one if the height shrinks by
+/// more than twice the pixels that the width does (python-pillow/Pillow#9549).
 [[nodiscard]] Image resize_bicubic(const Image& image, ImageSize to,
                                    Resample resample = Resample::pillow);
 

@@ -33,7 +33,7 @@ VISPLAY_INLINE double cubic_kernel(double x) {
 
 /// As torch: the most bits with which the largest weight still fits 16 bits. Pillow has 22.
 VISPLAY_INLINE int weight_bits(const std::vector<double>& weights, Resample resample) {
-  if (resample == Resample::pillow) return 22;
+  if (resample != Resample::torchvision) return 22;
   const double largest = *std::ranges::max_element(weights);
   int bits = 0;
   while (bits < 22 && std::trunc(0.5 + largest * double(1 << (bits + 1))) < (1 << 15)) ++bits;
@@ -237,16 +237,23 @@ VISPLAY_INLINE Image resize_bicubic(const Image& image, ImageSize to, Resample r
   check(to.height > 0 && to.width > 0 && to.height <= most && to.width <= most,
         "resize: cannot make {} x {} pixels", to.height, to.width);
   Image out = image;
-  if (to.width != image.width) {
-    const auto axis = detail::resample_axis(image.width, to.width, resample);
-    out.pixels = detail::resample_rows(out.pixels, image.height, image.width, axis);
+  const auto change_width = [&] {
+    if (to.width == out.width) return;
+    const auto axis = detail::resample_axis(out.width, to.width, resample);
+    out.pixels = detail::resample_rows(out.pixels, out.height, out.width, axis);
     out.width = int(to.width);
-  }
-  if (to.height != image.height) {
-    const auto axis = detail::resample_axis(image.height, to.height, resample);
+  };
+  const auto change_height = [&] {
+    if (to.height == out.height) return;
+    const auto axis = detail::resample_axis(out.height, to.height, resample);
     out.pixels = detail::resample_columns(out.pixels, out.width, axis);
     out.height = int(to.height);
-  }
+  };
+  const std::int64_t shorter = image.height - to.height, narrower = image.width - to.width;
+  const bool height_first = resample == Resample::pillow && shorter > 0 && shorter > 2 * narrower;
+  if (height_first) change_height();
+  change_width();
+  if (!height_first) change_height();
   return out;
 }
 

@@ -1,0 +1,132 @@
+#include <visplay/core/rng.hpp>
+#include <visplay/kernels/attention.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include <cmath>
+
+using namespace visplay;
+using Catch::Matchers::WithinAbs;
+
+namespace {
+
+struct Tensors {
+  std::vector<float> q, k, v, grad_out;
+};
+
+Tensors random_tensors(const AttentionLayout& layout, const AttentionShape& s, Rng rng) {
+  const auto fill = [&](int heads) {
+    std::vector<float> x(std::size_t(layout.rows()) * heads * s.head_dim);
+    for (auto& value : x) value = float(rng.normal());
+    return x;
+  };
+  return {fill(s.heads), fill(s.kv_heads), fill(s.kv_heads), fill(s.heads)};
+}
+
+// The definition, in double, with a mask: the other road.
+std::vector<double> dense_attention(const AttentionLayout& layout, const AttentionShape& s,
+                                    const std::vector<double>& q, const std::vector<double>& k,
+                                    const std::vector<double>& v) {
+  const int n = layout.rows(), group = s.heads / s.kv_heads;
+  std::vector<double> out(q.size());
+  for (int i = 0; i < n; ++i)
+    for (int h = 0; h < s.heads; ++h) {
+      std::vector<double> p(n, 0.);
+      double total = 0;
+      const auto& see = layout.visible[i];
+      for (int j = 0; j < n; ++j) {
+        const bool visible = (j >= see.first_begin && j < see.first_end) ||
+                             (j >= see.second_begin && j < see.second_end);
+        if (!visible) continue;
+        double score = 0;
+        for (int d = 0; d < s.head_dim; ++d)
+          score += q[(i * s.heads + h) * s.head_dim + d] *
+                   k[(j * s.kv_heads + h / group) * s.head_dim + d];
+        total += p[j] = std::exp(double(s.scale) * score);
+      }
+      for (int j = 0; j < n; ++j)
+        for (int d = 0; d < s.head_dim; ++d)
+          out[(i * s.heads + h) * s.head_dim + d] +=
+              p[j] / total * v[(j * s.kv_heads + h / group) * s.head_dim + d];
+    }
+  return out;
+}
+
+std::vector<double> wide(const std::vector<float>& x) { return {x.begin(), x.end()}; }
+
+AttentionLayout mixed_layout() {
+  AttentionLayout layout;
+  layout.add_causal(7);
+  layout.add_window(19);
+  const std::int32_t branches[] = {3, 0, 17, 40};
+  layout.add_tree(11, branches);
+  layout.add_causal(1);
+  return layout;
+}
+
+}  // namespace
+
+TEST_CASE("attention over trees, windows and sequences is masked dense attention") {
+  const auto layout = mixed_layout();
+  const auto dim = GENERATE(8, 16, 20, 32, 80);
+  const AttentionShape shape{4, 2, dim, float(1 / std::sqrt(dim))};
+  const auto t = random_tensors(layout, shape, Rng(1).fork("dim", dim));
+  std::vector<float> out(t.q.size()), log_sum(std::size_t(layout.rows()) * shape.heads);
+  attention_forward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                    0, attention_tasks(layout, shape));
+  const auto exact = dense_attention(layout, shape, wide(t.q), wide(t.k), wide(t.v));
+  for (std::size_t i = 0; i < out.size(); ++i) REQUIRE_THAT(out[i], WithinAbs(exact[i], 2e-5));
+}
+
+TEST_CASE("gradients of attention are central differences of the definition") {
+  AttentionLayout layout;
+  const std::int32_t branches[] = {2, 4};
+  layout.add_tree(3, branches);
+  layout.add_window(5);
+  const AttentionShape shape{4, 2, 8, 0.35f};
+  const auto t = random_tensors(layout, shape, Rng(2));
+  std::vector<float> out(t.q.size()), log_sum(std::size_t(layout.rows()) * shape.heads);
+  std::vector<float> dq(t.q.size()), dk(t.k.size()), dv(t.v.size());
+  const auto tasks = attention_tasks(layout, shape);
+  attention_forward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                    0, tasks);
+  attention_backward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                     t.grad_out.data(), dq.data(), dk.data(), dv.data(), 0, tasks);
+  const auto loss = [&](const std::vector<double>& q, const std::vector<double>& k,
+                        const std::vector<double>& v) {
+    const auto result = dense_attention(layout, shape, q, k, v);
+    double sum = 0;
+    for (std::size_t i = 0; i < result.size(); ++i) sum += result[i] * t.grad_out[i];
+    return sum;
+  };
+  const double step = 1e-5;
+  std::vector<double> inputs[] = {wide(t.q), wide(t.k), wide(t.v)};
+  const std::vector<float>* gradients[] = {&dq, &dk, &dv};
+  for (int which = 0; which < 3; ++which)
+    for (std::size_t i = 0; i < inputs[which].size(); i += 3) {
+      const double at = inputs[which][i];
+      inputs[which][i] = at + step;
+      const double above = loss(inputs[0], inputs[1], inputs[2]);
+      inputs[which][i] = at - step;
+      const double below = loss(inputs[0], inputs[1], inputs[2]);
+      inputs[which][i] = at;
+      REQUIRE_THAT((*gradients[which])[i], WithinAbs((above - below) / (2 * step), 3e-5));
+    }
+}
+
+TEST_CASE("tasks can be run in any split with the same bits") {
+  const auto layout = mixed_layout();
+  const AttentionShape shape{4, 2, 16, 0.25f};
+  const auto t = random_tensors(layout, shape, Rng(3));
+  const auto tasks = attention_tasks(layout, shape);
+  const auto run = [&](std::vector<std::int64_t> cuts) {
+    std::vector<float> out(t.q.size()), log_sum(std::size_t(layout.rows()) * shape.heads);
+    for (std::size_t c = cuts.size() - 1; c > 0; --c)
+      attention_forward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(),
+                        log_sum.data(), cuts[c - 1], cuts[c]);
+    return out;
+  };
+  CHECK(run({0, tasks}) == run({0, 1, 3, tasks}));
+}

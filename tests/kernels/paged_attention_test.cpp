@@ -1,0 +1,58 @@
+#include <visplay/core/rng.hpp>
+#include <visplay/kernels/attention.hpp>
+#include <visplay/kernels/paged_attention.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+using namespace visplay;
+using Catch::Matchers::WithinAbs;
+
+TEST_CASE("decoding over pages is the last row of causal attention") {
+  const CacheShape shape{.layers = 2, .kv_heads = 2, .head_dim = 16};
+  const int heads = 4, length = GENERATE(1, 2, 63, 64, 65, 130);
+  Rng rng = Rng(1).fork("length", length);
+  const auto fill = [&](int count) {
+    std::vector<float> x(count);
+    for (auto& value : x) value = float(rng.normal());
+    return x;
+  };
+  const auto q = fill(length * heads * 16), k = fill(length * 32), v = fill(length * 32);
+
+  PagedSequence cache;
+  for (int t = 0; t < length; ++t) {
+    cache.grow(shape);
+    auto& page = *cache.pages.back();
+    page.write(1, page.count, k.data() + t * 32, v.data() + t * 32);
+    if (t + 1 < length) ++page.count;  // the last token is the one being decoded
+  }
+  std::vector<float> out(heads * 16);
+  const PagedSequence* sequences[] = {&cache};
+  paged_attention(sequences, shape, 1, heads, 0.25f, q.data() + (length - 1) * heads * 16,
+                  out.data(), 0, 1);
+
+  AttentionLayout layout;
+  layout.add_causal(length);
+  std::vector<float> all(q.size()), log_sum(length * heads);
+  attention_forward(layout, {heads, 2, 16, 0.25f}, q.data(), k.data(), v.data(), all.data(),
+                    log_sum.data(), 0, 2);
+  for (int i = 0; i < heads * 16; ++i)
+    REQUIRE_THAT(out[i], WithinAbs(all[(length - 1) * heads * 16 + i], 1e-5));
+}
+
+TEST_CASE("a fork shares full pages and never writes into a page that another holds") {
+  const CacheShape shape{1, 1, 8};
+  PagedSequence prompt;
+  prompt.grow(shape);
+  prompt.pages.back()->count = 10;
+  PagedSequence a = prompt, b = prompt;
+  a.grow(shape);
+  CHECK(a.pages.size() == 2);
+  CHECK(a.pages.front() == b.pages.front());
+  CHECK(b.tokens() == 10);
+  a.pages.back()->count = 1;
+  CHECK(a.tokens() == 11);
+  a.grow(shape);
+  CHECK(a.pages.size() == 2);  // its own page has room
+}

@@ -1,0 +1,86 @@
+// The fused row functions against the same formulas written with ATen, forward and backward.
+#include <visplay/tensor/linear_log_probs.hpp>
+#include <visplay/tensor/rowwise.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <functional>
+
+using namespace visplay;
+
+namespace {
+
+using Function = std::function<at::Tensor(const std::vector<at::Tensor>&)>;
+
+// Largest difference of values and of gradients, relative to the largest value.
+void check_same(const Function& ours, const Function& theirs, std::vector<at::Tensor> inputs) {
+  const auto run = [&](const Function& f) {
+    std::vector<at::Tensor> leaves;
+    for (const auto& t : inputs) leaves.push_back(t.clone().set_requires_grad(true));
+    const auto y = f(leaves);
+    at::manual_seed(5);
+    y.backward(at::randn_like(y.detach()));
+    std::vector<at::Tensor> results{y.detach()};
+    for (const auto& leaf : leaves) results.push_back(leaf.grad());
+    return results;
+  };
+  const auto a = run(ours), b = run(theirs);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double scale = 1e-6 + b[i].abs().max().item<double>();
+    CHECK((a[i] - b[i]).abs().max().item<double>() / scale < 2e-6);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("rms_norm, value and gradients, is the formula in ATen") {
+  const auto dim = GENERATE(5, 16, 64, 100);
+  at::manual_seed(1);
+  const auto theirs = [](const std::vector<at::Tensor>& in) {
+    return in[0] * at::rsqrt(in[0].pow(2).mean(-1, true) + 1e-5) * in[1];
+  };
+  check_same([](const auto& in) { return rms_norm(in[0], in[1], 1e-5); }, theirs,
+             {at::randn({700, dim}), at::randn({dim})});
+}
+
+TEST_CASE("rotate, value and gradient, is x cos + half-turned x sin") {
+  at::manual_seed(2);
+  const auto angle = at::randn({9, 6});
+  const auto theirs = [&](const std::vector<at::Tensor>& in) {
+    const auto halves = in[0].chunk(2, -1);
+    const auto turned = at::cat({-halves[1], halves[0]}, -1);
+    const auto both = at::cat({angle, angle}, -1).unsqueeze(1);
+    return in[0] * both.cos() + turned * both.sin();
+  };
+  check_same([&](const auto& in) { return rotate(in[0], angle.cos(), angle.sin()); }, theirs,
+             {at::randn({9, 3, 12})});
+}
+
+TEST_CASE("silu_gate, value and gradients, is silu(gate) * up") {
+  at::manual_seed(3);
+  check_same([](const auto& in) { return silu_gate(in[0], in[1]); },
+             [](const auto& in) { return at::silu(in[0]) * in[1]; },
+             {at::randn({33, 37}) * 4, at::randn({33, 37})});
+}
+
+TEST_CASE("linear_log_probs is log_softmax of the logits at the chosen token") {
+  at::manual_seed(4);
+  const auto temperature = GENERATE(1., 0.7);
+  // 50,000 rows of vocabulary: several chunks for 200 tokens.
+  const auto hidden = at::randn({200, 8}), head = at::randn({50000, 8});
+  const auto targets = at::randint(50000, {200}, at::kLong);
+  const auto theirs = [&](const std::vector<at::Tensor>& in) {
+    return at::log_softmax(at::linear(in[0], in[1]) / temperature, 1)
+        .gather(1, targets.unsqueeze(1))
+        .squeeze(1);
+  };
+  check_same(
+      [&](const auto& in) {
+        return linear_log_probs(in[0], in[1], targets, temperature).log_probs;
+      },
+      theirs, {hidden, head});
+  const auto log_p = at::log_softmax(at::linear(hidden, head) / temperature, 1);
+  const auto entropy = linear_log_probs(hidden, head, targets, temperature).entropy;
+  CHECK((entropy + (log_p.exp() * log_p).sum(1)).abs().max().item<double>() < 2e-5);
+}
