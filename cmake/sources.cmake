@@ -265,7 +265,12 @@ set(VISPLAY_TESTS_loss
     loss/objective_test.cpp
     loss/token_loss_test.cpp)
 set(VISPLAY_TESTS_model
-    model/parity_test.cpp)
+    model/parity_test.cpp
+    model/qwen2_5_vl/config_test.cpp
+    model/qwen2_5_vl/image_processor_test.cpp
+    model/qwen2_5_vl/positions_test.cpp
+    model/qwen2_5_vl/tensor_names_test.cpp
+    model/qwen2_5_vl/windows_test.cpp)
 set(VISPLAY_TESTS_programs
     programs/program_test.cpp)
 set(VISPLAY_TESTS_report

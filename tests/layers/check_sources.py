@@ -24,8 +24,9 @@ def in_layer_order(folders, ending: str) -> list[str]:
 def tests() -> dict[str, list[str]]:
     base = ROOT / "tests"
     found: dict[str, list[str]] = {}
-    for path in sorted(base.glob("*/*_test.cpp")):
-        found.setdefault(path.parent.name, []).append(path.relative_to(base).as_posix())
+    for path in sorted(base.rglob("*_test.cpp")):
+        relative = path.relative_to(base)
+        found.setdefault(relative.parts[0], []).append(relative.as_posix())
     return found
 
 
@@ -34,7 +35,7 @@ def uses_torch(folder: str) -> bool:
     if folder in layers.TORCH:
         return True
     heads = [f"<visplay/{name}/" for name in layers.TORCH] + ["<ATen/", "<torch/"]
-    return any(head in path.read_text() for path in (ROOT / "tests" / folder).glob("*_test.cpp")
+    return any(head in path.read_text() for path in (ROOT / "tests" / folder).rglob("*_test.cpp")
                for head in heads)
 
 

@@ -33,7 +33,7 @@ struct Settings {
   int mixture_steps = 300;
   double warmup_rate = 2e-3, careful_rate = 1.5e-3, mixture_rate = 5e-4;
   double careful_share = 0.35;
-  float answer_weight = 8;     // of the answer's token in the loss
+  float answer_weight = 8;  // of the answer's token in the loss
   double false_premise = 0.11;
   // Stronger than the default, and half of its "none" and "many" are guesses: errors that scatter.
   world::HastyNoise noise{
@@ -217,10 +217,9 @@ void teach(QwenPolicy& policy, const Settings& settings, const char* stage, int 
                             std::move(lesson.completion)});
       }
     }
-    const auto report =
-        sft_step(policy, optimizer, examples, schedule(step), true, [&](const ModelBatch& batch) {
-          return token_weights(batch, settings.answer_weight);
-        });
+    const auto report = sft_step(
+        policy, optimizer, examples, schedule(step), true,
+        [&](const ModelBatch& batch) { return token_weights(batch, settings.answer_weight); });
     mean = step ? 0.98 * mean + 0.02 * report.loss : report.loss;
     if ((step + 1) % 50 == 0 || step + 1 == steps) {
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;

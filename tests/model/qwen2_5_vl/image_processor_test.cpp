@@ -73,7 +73,7 @@ void check_path(Resample resample, const std::string& name) {
         {.min_pixels = test["min_pixels"], .max_pixels = test["max_pixels"], .resample = resample});
     const ProcessedImages out = process(image);
     const Json& grid = test[name]["grid"];
-    CHECK(out.grid_thw == std::vector{ImageGrid{grid[0], grid[1], grid[2]}});
+    CHECK((out.grid_thw == std::vector{ImageGrid{grid[0], grid[1], grid[2]}}));
     CHECK(crc_of(out.pixel_values) == test[name]["crc"]);
   }
 }
@@ -157,7 +157,7 @@ TEST_CASE("several images are stacked in order") {
   const auto more = process(*second).pixel_values;
   expected.insert(expected.end(), more.begin(), more.end());
   CHECK(both.pixel_values == expected);
-  CHECK(both.grid_thw == std::vector{ImageGrid{1, 4, 6}, ImageGrid{1, 6, 4}});
+  CHECK((both.grid_thw == std::vector{ImageGrid{1, 4, 6}, ImageGrid{1, 6, 4}}));
   CHECK(process(std::span<const ImagePtr>()).pixel_values.empty());
 }
 
