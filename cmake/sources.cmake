@@ -212,6 +212,7 @@ set(VISPLAY_TEST_FOLDERS
     text
     world)
 set(VISPLAY_TORCH_TEST_FOLDERS
+    eval
     generate
     model
     report
@@ -236,6 +237,8 @@ set(VISPLAY_TESTS_curriculum
     curriculum/confidence_band_test.cpp)
 set(VISPLAY_TESTS_data
     data/offsets_test.cpp)
+set(VISPLAY_TESTS_eval
+    eval/world_benchmark_test.cpp)
 set(VISPLAY_TESTS_generate
     generate/sampler_test.cpp)
 set(VISPLAY_TESTS_grade
