@@ -51,17 +51,14 @@ class Session {
     samples_.emplace(run_.samples(), state_.samples);
   }
 
-  int run() {
+  int run(const QwenPolicy& base) {
     const bool demo_images = config_.images.empty();
     const fs::path images = demo_images ? run_.images() : fs::path(config_.images);
     if (demo_images) make_demo_images(images, config_.demo.images, config_.seed);
     const ImageSource source(images);
     truth_ = read_scene_truth(images);
-    const fs::path model =
-        config_.model.empty() ? data_folder() / "model" : fs::path(config_.model);
-    const auto base = load_policy(model);
     SelfPlay play(config_, base, {source.size(), [&](std::size_t i) { return source.load(i); }});
-    show({{"model", model.string()},
+    show({{"model", base.assets().folder.string()},
           {"images", fmt::format("{} in {}", source.size(), images.string())},
           {"run", run_.path().string()},
           {"seed", fmt::format("{}, {} threads", config_.seed, at::get_num_threads())}});
@@ -278,7 +275,11 @@ int selfplay(int argc, char** argv) {
   }
   const int threads = config.threads ? config.threads : int(std::thread::hardware_concurrency());
   at::set_num_threads(threads);
-  return Session(resolved, threads).run();
+  // What can be wrong with the inputs is said before a run folder is made.
+  const auto base =
+      load_policy(config.model.empty() ? data_folder() / "model" : fs::path(config.model));
+  if (!config.images.empty()) (void)ImageSource(config.images).load(0);
+  return Session(resolved, threads).run(base);
 }
 
 }  // namespace
