@@ -112,13 +112,15 @@ TEST_CASE("settings that contradict each other are refused with both keys") {
   CHECK_THROWS_AS(load({"--reasoner.prompt", "answer it"}), UsageError);
   CHECK_THROWS_AS(load({"--reasoner.sampling.temperature", "0"}), UsageError);
   CHECK_THROWS_AS(load({"--questioner.blind_weight", "1"}), UsageError);
+  CHECK_THROWS_AS(load({"--mode", "robust", "--questioner.archive_weight", "1"}), UsageError);
+  CHECK_THROWS_AS(load({"--clip.dual", "3"}), UsageError);
 }
 
 TEST_CASE("the saved config given to --config is the same config") {
   for (const char* mode : {"paper", "robust"}) {
     auto resolved = load_self_play_config(
         {.arguments = {"--mode", mode, "--resume", "--seed", "18446744073709551615",
-                       "--sampling.banned_ids", "3,5", "--clip.dual", "3", "--run", "runs/a b"}});
+                       "--sampling.banned_ids", "3,5", "--run", "runs/a b"}});
     const std::string yaml = self_play_yaml(resolved);
     CHECK_THAT(yaml, ContainsSubstring(std::string("# ") + mode + " default"));
     CHECK(differing_keys(load({}, yaml), resolved.config) == std::vector<std::string>{"resume"});

@@ -59,12 +59,11 @@ VISPLAY_INLINE void validate(const SelfPlayConfig& config) {
   detail::refuse(config.reasoner.prompt.find("{question}") == std::string::npos,
                  "reasoner.prompt: expected {question} somewhere in it");
   detail::refuse(config.questioner.prompt.empty(), "questioner.prompt: expected some text");
-  detail::refuse(
-      config.questioner.archive_weight > 0 && config.mode != Mode::robust,
-      "questioner.archive_weight: a term of robust mode; give --mode robust, or leave it 0");
-  detail::refuse(
-      config.questioner.blind_weight > 0 && config.mode != Mode::robust,
-      "questioner.blind_weight: a term of robust mode; give --mode robust, or leave it 0");
+  detail::refuse(config.questioner.archive_weight > 0,
+                 "questioner.archive_weight: the archive is not built yet; leave it 0");
+  detail::refuse(config.questioner.blind_weight > 0,
+                 "questioner.blind_weight: votes without the image are not built yet; leave it 0");
+  detail::refuse(config.clip.dual.has_value(), "clip.dual: not built yet; leave it off");
   for (const auto& [name, sampling] : {std::pair{"questioner", &config.questioner.sampling},
                                        std::pair{"reasoner", &config.reasoner.sampling}})
     detail::refuse(sampling->temperature == 0,
