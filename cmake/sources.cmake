@@ -14,6 +14,7 @@ set(VISPLAY_CORE_HEADERS
     core/rng.hpp
     core/settings.hpp
     core/share.hpp
+    core/simd_level.hpp
     core/statistics.hpp
     data/completion.hpp
     data/image.hpp
@@ -27,10 +28,17 @@ set(VISPLAY_CORE_HEADERS
     data/sample.hpp
     data/vote.hpp
     text/bleu.hpp
+    text/bleu_distances.hpp
+    text/bleu_smoothing.hpp
+    text/bounded_integer.hpp
     text/boxed.hpp
     text/bpe_trainer.hpp
     text/chat_template.hpp
+    text/cursor.hpp
+    text/measure.hpp
     text/normalize.hpp
+    text/number.hpp
+    text/plain_answer.hpp
     text/pre_tokenize.hpp
     text/question_parser.hpp
     text/tags.hpp
@@ -39,24 +47,80 @@ set(VISPLAY_CORE_HEADERS
     text/whitespace.hpp
     cluster/agglomerative.hpp
     cluster/distance_matrix.hpp
+    grade/algebra.hpp
+    grade/choice.hpp
     grade/exact.hpp
+    grade/expression.hpp
+    grade/expression_parser.hpp
+    grade/first_decisive.hpp
     grade/grader.hpp
     grade/majority_vote.hpp
+    grade/numeric.hpp
     grade/parse_vote.hpp
+    grade/plain_reader.hpp
+    grade/polynomial.hpp
+    grade/vote_classes.hpp
+    grade/words.hpp
     reward/accuracy.hpp
     reward/difficulty.hpp
     reward/diversity.hpp
+    reward/each.hpp
+    reward/entropy_band.hpp
     reward/format.hpp
+    reward/gate.hpp
+    reward/length.hpp
     reward/mode.hpp
+    reward/penalties.hpp
     reward/questioner_reward.hpp
+    reward/reasoner_reward.hpp
     reward/reward.hpp
+    reward/solvability.hpp
+    advantage/batch_scaled.hpp
+    advantage/beta_normalised.hpp
+    advantage/centred.hpp
     advantage/estimator.hpp
+    advantage/greedy_baseline.hpp
     advantage/group_relative.hpp
+    advantage/grouped_rewards.hpp
+    advantage/leave_best.hpp
+    advantage/leave_one_out.hpp
+    advantage/length_weighted.hpp
+    advantage/log_target.hpp
+    advantage/optimal_token_baseline.hpp
+    advantage/raw.hpp
+    advantage/reward_decoupled.hpp
+    advantage/role_baseline.hpp
+    advantage/signal_scaled.hpp
+    advantage/signed_labels.hpp
+    advantage/skip_unscored.hpp
+    advantage/step_relative.hpp
+    advantage/task_relative.hpp
+    advantage/token_rewards.hpp
+    advantage/whitened.hpp
+    advantage/whitened_returns.hpp
     loss/aggregation.hpp
+    loss/correction.hpp
+    loss/entropy.hpp
+    loss/evaluate_plain.hpp
+    loss/group_loss.hpp
+    loss/kl.hpp
+    loss/kl_control.hpp
+    loss/log_prob_losses.hpp
     loss/objective.hpp
+    loss/presets.hpp
+    loss/ratio_losses.hpp
+    loss/sequence_correction.hpp
+    loss/sequence_loss.hpp
+    loss/token_batch.hpp
     loss/token_loss.hpp
+    loss/token_rules.hpp
+    curriculum/archive.hpp
     curriculum/balance.hpp
     curriculum/confidence_band.hpp
+    curriculum/dynamic_sampling.hpp
+    curriculum/flip_history.hpp
+    curriculum/mode_rules.hpp
+    curriculum/scrl_labels.hpp
     rollout/engine.hpp
     rollout/sampling_params.hpp
     rollout/scripted_engine.hpp
@@ -68,27 +132,46 @@ set(VISPLAY_CORE_HEADERS
     kernels/attention.hpp
     kernels/lanes.hpp
     kernels/objective.hpp
+    kernels/objective_pass.hpp
+    kernels/objective_report.hpp
+    kernels/objective_stock.hpp
     kernels/paged_attention.hpp)
 set(VISPLAY_CORE_BODIES
     core/parallel.ipp
     core/settings.ipp
+    core/simd_level.ipp
     core/statistics.ipp
     text/bleu.ipp
+    text/bleu_distances.ipp
+    text/bounded_integer.ipp
     text/boxed.ipp
     text/bpe_trainer.ipp
     text/chat_template.ipp
+    text/measure.ipp
     text/normalize.ipp
+    text/number.ipp
+    text/plain_answer.ipp
     text/pre_tokenize.ipp
     text/question_parser.ipp
     text/tokenizer.ipp
     text/unicode.ipp
     cluster/agglomerative.ipp
+    grade/algebra.ipp
+    grade/choice.ipp
+    grade/expression.ipp
+    grade/expression_parser.ipp
+    grade/polynomial.ipp
+    grade/words.ipp
+    loss/sequence_correction.ipp
+    loss/token_rules.ipp
     world/annotator.ipp
     world/grammar.ipp
     world/render.ipp
     world/scene.ipp
     world/split.ipp
     kernels/attention.ipp
+    kernels/objective.ipp
+    kernels/objective_stock.ipp
     kernels/paged_attention.ipp)
 
 set(VISPLAY_IO_HEADERS
@@ -102,7 +185,6 @@ set(VISPLAY_IO_HEADERS
     io/prompt_lines.hpp
     io/run_folder.hpp
     io/safetensors.hpp
-    io/text_file.hpp
     io/tokenizer_json.hpp
     io/truth_file.hpp
     io/yaml_config.hpp)
@@ -117,7 +199,6 @@ set(VISPLAY_IO_BODIES
     io/prompt_lines.ipp
     io/run_folder.ipp
     io/safetensors.ipp
-    io/text_file.ipp
     io/tokenizer_json.ipp
     io/truth_file.ipp
     io/yaml_config.ipp)
@@ -126,6 +207,7 @@ set(VISPLAY_TORCH_HEADERS
     tensor/attention.hpp
     tensor/compat.hpp
     tensor/linear_log_probs.hpp
+    tensor/objective.hpp
     tensor/rowwise.hpp
     model/linear.hpp
     model/model_batch.hpp
@@ -162,6 +244,7 @@ set(VISPLAY_TORCH_HEADERS
 set(VISPLAY_TORCH_BODIES
     tensor/attention.ipp
     tensor/linear_log_probs.ipp
+    tensor/objective.ipp
     tensor/rowwise.ipp
     model/qwen2_5_vl/assets.ipp
     model/qwen2_5_vl/config.ipp
@@ -195,6 +278,8 @@ set(VISPLAY_PROGRAM_SCORE
     score/main.cpp)
 set(VISPLAY_PROGRAM_SFT
     sft/main.cpp)
+set(VISPLAY_PROGRAM_REWARD
+    reward/main.cpp)
 
 set(VISPLAY_TEST_FOLDERS
     advantage
@@ -219,12 +304,16 @@ set(VISPLAY_TORCH_TEST_FOLDERS
     tensor
     train)
 set(VISPLAY_TESTS_advantage
+    advantage/conformance_test.cpp
+    advantage/estimators_test.cpp
+    advantage/golden_test.cpp
     advantage/group_relative_test.cpp)
 set(VISPLAY_TESTS_cluster
     cluster/agglomerative_test.cpp
     cluster/distance_matrix_test.cpp)
 set(VISPLAY_TESTS_core
     core/describe_test.cpp
+    core/dual_test.cpp
     core/grouped_span_test.cpp
     core/metrics_test.cpp
     core/parallel_test.cpp
@@ -233,8 +322,13 @@ set(VISPLAY_TESTS_core
     core/share_test.cpp
     core/statistics_test.cpp)
 set(VISPLAY_TESTS_curriculum
+    curriculum/archive_test.cpp
     curriculum/balance_test.cpp
-    curriculum/confidence_band_test.cpp)
+    curriculum/confidence_band_test.cpp
+    curriculum/dynamic_sampling_test.cpp
+    curriculum/flip_history_test.cpp
+    curriculum/mode_rules_test.cpp
+    curriculum/scrl_labels_test.cpp)
 set(VISPLAY_TESTS_data
     data/offsets_test.cpp)
 set(VISPLAY_TESTS_eval
@@ -242,8 +336,11 @@ set(VISPLAY_TESTS_eval
 set(VISPLAY_TESTS_generate
     generate/sampler_test.cpp)
 set(VISPLAY_TESTS_grade
+    grade/graders_test.cpp
+    grade/hostile_answers_test.cpp
     grade/majority_vote_test.cpp
-    grade/parse_vote_test.cpp)
+    grade/parse_vote_test.cpp
+    grade/vote_classes_test.cpp)
 set(VISPLAY_TESTS_io
     io/chat_template_file_test.cpp
     io/checkpoint_store_test.cpp
@@ -254,7 +351,6 @@ set(VISPLAY_TESTS_io
     io/prompt_lines_test.cpp
     io/run_folder_test.cpp
     io/safetensors_test.cpp
-    io/text_file_test.cpp
     io/tokenizer_json_test.cpp
     io/truth_file_test.cpp
     io/yaml_config_test.cpp)
@@ -265,8 +361,12 @@ set(VISPLAY_TESTS_kernels
     kernels/paged_attention_test.cpp)
 set(VISPLAY_TESTS_loss
     loss/aggregation_test.cpp
+    loss/evaluate_plain_test.cpp
+    loss/golden_objectives_test.cpp
     loss/objective_test.cpp
-    loss/token_loss_test.cpp)
+    loss/sequence_loss_test.cpp
+    loss/token_loss_test.cpp
+    loss/token_rules_test.cpp)
 set(VISPLAY_TESTS_model
     model/parity_test.cpp
     model/qwen2_5_vl/config_test.cpp
@@ -275,27 +375,36 @@ set(VISPLAY_TESTS_model
     model/qwen2_5_vl/tensor_names_test.cpp
     model/qwen2_5_vl/windows_test.cpp)
 set(VISPLAY_TESTS_programs
-    programs/program_test.cpp)
+    programs/program_test.cpp
+    programs/reward_test.cpp)
 set(VISPLAY_TESTS_report
     report/jsonl_test.cpp
     report/screen_text_test.cpp
     report/terminal_test.cpp
     report/time_left_test.cpp)
 set(VISPLAY_TESTS_reward
+    reward/conformance_test.cpp
     reward/difficulty_test.cpp
     reward/diversity_test.cpp
+    reward/gate_test.cpp
     reward/questioner_reward_test.cpp
-    reward/reward_test.cpp)
+    reward/reward_test.cpp
+    reward/sharp_edges_test.cpp
+    reward/terms_test.cpp)
 set(VISPLAY_TESTS_rollout
+    rollout/conformance_test.cpp
     rollout/scripted_engine_test.cpp)
 set(VISPLAY_TESTS_tensor
+    tensor/objective_test.cpp
     tensor/rowwise_test.cpp)
 set(VISPLAY_TESTS_text
+    text/bleu_distances_test.cpp
     text/bleu_test.cpp
     text/boxed_test.cpp
     text/bpe_trainer_test.cpp
     text/chat_template_test.cpp
     text/normalize_test.cpp
+    text/number_test.cpp
     text/pre_tokenize_test.cpp
     text/question_parser_test.cpp
     text/tags_test.cpp

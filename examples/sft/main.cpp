@@ -187,7 +187,7 @@ int main(int argc, char** argv) {
           "  visplay_sft --new config.json --tokenizer DIR --data lines.jsonl --out fresh\n\n"
           "The embedded base model of visplay_selfplay is made by visplay_make_model from the "
           "same\n"
-          "step; examples/visplay_selfplay/make_model/README.md says how to make it again."};
+          "step; examples/visplay_selfplay/README.md says how to make it again."};
   return run_program(argc, argv, info, SftOptions{},
                      [](const auto& resolved) { return train(resolved.config); });
 }

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <visplay/eval/world_benchmark.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/image_codec.hpp>
-#include <visplay/io/text_file.hpp>
 #include <visplay/io/truth_file.hpp>
 #include <visplay/world/render.hpp>
 
@@ -26,7 +26,7 @@ inline void make_demo_images(const std::filesystem::path& folder, int count, std
     write_png(folder / name, world::render(scene));
     truth += truth_line({name, scene}) + "\n";
   }
-  write_text_file(folder / "truth.jsonl", truth);
+  replace_file(folder / "truth.jsonl", truth);
 }
 
 /// The truth beside a folder of images, by path as the images' source names it; empty without one.

@@ -9,6 +9,7 @@ seeds, 95 %. Standard library only.
 """
 
 import argparse
+import concurrent.futures
 import json
 import math
 import os
@@ -105,15 +106,21 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
     parser.add_argument("--iterations", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time; give them --threads 1")
     parser.add_argument("flags", nargs="*", help="flags for every run, after --")
     args = parser.parse_args()
     os.makedirs(args.runs, exist_ok=True)
-    runs = {}
-    for variant in args.variants:
-        for seed in args.seeds:
-            folder = args.runs / f"{variant.replace(' ', '-').lower()}-{seed}"
-            run(args.binary, folder, seed, VARIANTS[variant] + args.flags, args.iterations)
-            runs.setdefault(variant, []).append(read(folder))
+
+    def complete(variant, seed):
+        folder = args.runs / f"{variant.replace(' ', '-').lower()}-{seed}"
+        run(args.binary, folder, seed, VARIANTS[variant] + args.flags, args.iterations)
+        return folder
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as workers:
+        folders = {variant: [workers.submit(complete, variant, seed) for seed in args.seeds]
+                   for variant in args.variants}
+        runs = {variant: [read(folder.result()) for folder in of]
+                for variant, of in folders.items()}
     table(runs, CURVE, args.iterations, 0)
     gains(runs, args.iterations)
     table(runs, POOL, args.iterations, 1)

@@ -8,6 +8,7 @@
 #include "visplay_selfplay/demo_images.hpp"
 #include "visplay_selfplay/run_state.hpp"
 
+#include <visplay/curriculum/mode_rules.hpp>
 #include <visplay/eval/world_benchmark.hpp>
 #include <visplay/io/checkpoint_store.hpp>
 #include <visplay/io/image_source.hpp>
@@ -46,7 +47,7 @@ class Session {
         store_(run_.checkpoints()),
         screen_(stdout, screen_style(stdout)) {
     if (config_.resume) find_checkpoint();
-    write_text_file(run_.config(), self_play_yaml(resolved));
+    replace_file(run_.config(), self_play_yaml(resolved));
     metrics_.emplace(run_.metrics(), state_.metrics);
     samples_.emplace(run_.samples(), state_.samples);
   }
@@ -174,7 +175,7 @@ class Session {
           world::render(world::make_scene(config_.eval.first_seed + std::uint64_t(i)))));
     const auto difficulty = [&](const QwenPolicy& questioner) {
       const Rng rng = Rng(config_.seed).fork("compare", iteration_);
-      auto pool = ask(questioner, config_.questioner,
+      auto pool = ask(questioner, config_.questioner, rules_of(config_.mode).parse,
                       sampling_params(config_.questioner.sampling, 2, play.banned_ids()), images,
                       rng.fork("ask"));
       double sum = 0;

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <visplay/core/macros.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/json.hpp>
-#include <visplay/io/text_file.hpp>
 #include <visplay/report/jsonl.hpp>
 #include <visplay/train/config.hpp>
 
@@ -38,12 +38,12 @@ inline void save_run_state(const std::filesystem::path& file, const RunState& st
   json["metrics_hash"] = state.metrics.hash;
   json["samples_bytes"] = state.samples.bytes;
   json["samples_hash"] = state.samples.hash;
-  write_text_file(file, write_json(json) + "\n");
+  replace_file(file, write_json(json) + "\n");
 }
 
 /// @throws Error if a field is missing
 inline RunState load_run_state(const std::filesystem::path& file) {
-  const auto json = parse_json(read_text_file(file, 1 << 20), file.string());
+  const auto json = parse_json(read_file(file, 1 << 20), file.string());
   RunState state;
   state.iteration = json_field<int>(json, "iteration", file.string());
   state.identity = json_field<std::string>(json, "identity", file.string());

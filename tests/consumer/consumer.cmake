@@ -1,4 +1,5 @@
-# Builds and runs the consumer project tests/consumer/${KIND} as a user would, from nothing.
+# Builds and runs the consumer project tests/consumer/${KIND} (trainer: examples/link_into_trainer) as
+# a user would, from nothing.
 #   cmake -D KIND=installed -D BUILD=<visplay's build folder> -D GENERATOR=... -P consumer.cmake
 set(work "${BUILD}/consumer/${KIND}")
 set(flags "-G${GENERATOR}" -DCMAKE_MAKE_PROGRAM=${MAKE_PROGRAM} -DCMAKE_BUILD_TYPE=Debug)
@@ -11,10 +12,23 @@ function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-if(KIND STREQUAL "installed")
+if(NOT KIND MATCHES "subdirectory|header_only")
   run(${CMAKE_COMMAND} --install "${BUILD}" --prefix "${work}/prefix")
   list(APPEND flags "-DCMAKE_PREFIX_PATH=${work}/prefix")
 endif()
-run(${CMAKE_COMMAND} -S "${CMAKE_CURRENT_LIST_DIR}/${KIND}" -B "${work}/build" ${flags})
+if(KIND STREQUAL "pkgconfig")  # no build system at all
+  file(GLOB package "${work}/prefix/lib*/pkgconfig" "${work}/prefix/lib/*/pkgconfig")
+  set(ENV{PKG_CONFIG_PATH} "${package}")
+  run(sh -c "c++ '${CMAKE_CURRENT_LIST_DIR}/main.cpp' -o '${work}/consumer' $(pkg-config --cflags --libs visplay-core)")
+  run("${work}/consumer")
+  return()
+endif()
+set(project "${CMAKE_CURRENT_LIST_DIR}/${KIND}")
+set(program consumer)
+if(KIND STREQUAL "trainer")
+  set(project "${CMAKE_CURRENT_LIST_DIR}/../../examples/link_into_trainer")
+  set(program trainer)
+endif()
+run(${CMAKE_COMMAND} -S "${project}" -B "${work}/build" ${flags})
 run(${CMAKE_COMMAND} --build "${work}/build")
-run("${work}/build/consumer")
+run("${work}/build/${program}")

@@ -1,6 +1,6 @@
 #include <visplay/core/error.hpp>
 #include <visplay/io/chat_template_file.hpp>
-#include <visplay/io/text_file.hpp>
+#include <visplay/io/durable_file.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -41,8 +41,7 @@ void refused(const std::string& jinja) {
 }  // namespace
 
 TEST_CASE("our template's Jinja is the one that the golden script renders under jinja2") {
-  CHECK(jinja_of({}) ==
-        read_text_file(testing::golden_path("tokenizer/chat_template.jinja"), 1 << 20));
+  CHECK(jinja_of({}) == read_file(testing::golden_path("tokenizer/chat_template.jinja"), 1 << 20));
 }
 
 TEST_CASE("what we write reads back") {
@@ -104,7 +103,7 @@ TEST_CASE("a template of another family is refused by its file's name") {
 TEST_CASE("the places of a folder are tried in order, and a folder without one is named") {
   const test::TempFolder folder;
   const auto put = [&](const char* file, const std::string& text) {
-    write_text_file(folder.path() / file, text);
+    replace_file(folder.path() / file, text);
   };
   const auto refused_as = [&](const std::string& why) {
     CHECK_THROWS_MATCHES(read_chat_template(folder.path()), Error,

@@ -59,6 +59,7 @@ TEST_CASE("a full disk leaves the old file in place and is one sentence") {
                          MessageMatches(ContainsSubstring("a.tmp: write failed: ")));
   }
   CHECK(read_file(folder / "a", 100) == "old");
+  CHECK(std::distance(fs::directory_iterator(folder), {}) == 1);
 }
 
 TEST_CASE("a file that is too large or missing is refused") {
@@ -66,6 +67,7 @@ TEST_CASE("a file that is too large or missing is refused") {
   replace_file(folder / "a", "four");
   CHECK_THROWS_AS(read_file(folder / "a", 3), Error);
   CHECK_THROWS_AS(read_file(folder / "b", 3), Error);
+  CHECK_THROWS_AS(read_file(folder, 1 << 20), Error);
   CHECK_THROWS_AS(replace_file(folder / "no" / "a", ""), Error);
 }
 

@@ -1,5 +1,5 @@
 #include <visplay/core/error.hpp>
-#include <visplay/io/text_file.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/tokenizer_json.hpp>
 #include <visplay/text/chat_template.hpp>
 
@@ -30,7 +30,7 @@ Vocabulary read_changed(const std::function<void(json&)>& change) {
   json root = testing::golden("tokenizer/tokenizer.json");
   change(root);
   const test::TempFolder folder;
-  write_text_file(folder.path() / "tokenizer.json", root.dump());
+  replace_file(folder.path() / "tokenizer.json", root.dump());
   return read_tokenizer_json(folder.path() / "tokenizer.json");
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("a vocabulary is written as tokenizers writes it, byte for byte") {
   const test::TempFolder folder;
   write_tokenizer_json(folder.path() / "tokenizer.json", read_tokenizer_json(file));
   const bool same =
-      read_text_file(folder.path() / "tokenizer.json", 1 << 20) == read_text_file(file, 1 << 20);
+      read_file(folder.path() / "tokenizer.json", 1 << 20) == read_file(file, 1 << 20);
   CHECK(same);
 }
 
@@ -87,9 +87,8 @@ TEST_CASE("a broken tokenizer file gives one line that names it") {
                        MessageMatches(ContainsSubstring("/nowhere/tokenizer.json")));
   const test::TempFolder folder;
   const auto file = folder.path() / "tokenizer.json";
-  const std::string whole =
-      read_text_file(testing::golden_path("tokenizer/tokenizer.json"), 1 << 20);
-  write_text_file(file, whole.substr(0, whole.size() / 2));
+  const std::string whole = read_file(testing::golden_path("tokenizer/tokenizer.json"), 1 << 20);
+  replace_file(file, whole.substr(0, whole.size() / 2));
   CHECK_THROWS_MATCHES(read_tokenizer_json(file), Error, MessageMatches(ContainsSubstring("JSON")));
 }
 
@@ -106,7 +105,7 @@ TEST_CASE("ids of the real Qwen vocabulary") {
   const test::TempFolder folder;
   write_tokenizer_json(folder.path() / "tokenizer.json", vocabulary);
   const bool same =
-      read_text_file(folder.path() / "tokenizer.json", 1 << 25) == read_text_file(file, 1 << 25);
+      read_file(folder.path() / "tokenizer.json", 1 << 25) == read_file(file, 1 << 25);
   CHECK(same);
   // The file is Qwen3's: the same tokens and merges, four added tokens more than Qwen2.5-VL.
   CHECK(vocabulary.tokens.size() == 151643);

@@ -1,9 +1,14 @@
 #include <visplay/core/rng.hpp>
+#include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/objective.hpp>
+#include <visplay/loss/evaluate_plain.hpp>
+#include <visplay/loss/log_prob_losses.hpp>
+#include <visplay/loss/ratio_losses.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
+#include <limits>
 #include <vector>
 
 using namespace visplay;
@@ -14,8 +19,8 @@ namespace {
 
 /// Completions of random lengths (some empty) with random log-probs near each other.
 struct Example {
-  std::vector<std::int64_t> offsets{0};
-  std::vector<float> advantages, log_probs, old, ref, entropy;
+  std::vector<std::int64_t> offsets{0}, groups{0};
+  std::vector<float> advantages, log_probs, old, ref, rollout, entropy, weights, marks, mask;
 
   Example(Rng rng, int completions, int longest) {
     for (int c = 0; c < completions; ++c) {
@@ -28,7 +33,12 @@ struct Example {
       log_probs.push_back(float(at + 0.3 * rng.normal()));
       ref.push_back(float(at + 0.3 * rng.normal()));
       entropy.push_back(float(rng.uniform(0, 3)));
+      rollout.push_back(float(at + 0.1 * rng.normal()));
+      weights.push_back(float(rng.uniform(0, 2)));
+      marks.push_back(rng.chance(0.1) ? 1.f : 0.f);
+      mask.push_back(rng.chance(0.7) ? 1.f : 0.f);
     }
+    for (int c = 0; c < completions; c += 4) groups.push_back(std::min(c + 4, completions));
   }
 
   [[nodiscard]] ObjectiveBatch batch() const {
@@ -38,6 +48,17 @@ struct Example {
             .old_log_probs = old,
             .ref_log_probs = ref,
             .entropy = entropy};
+  }
+
+  /// With all that a batch can hold.
+  [[nodiscard]] TokenBatch full_batch() const {
+    TokenBatch full = batch();
+    full.rollout_log_probs = rollout;
+    full.weights = weights;
+    full.marks = marks;
+    full.mask = mask;
+    full.groups = groups;
+    return full;
   }
 
   /// Objective of the batch by the plain formula in double, with the log-prob of one token moved.
@@ -79,13 +100,66 @@ Result evaluated(const Objective& objective, const Example& example, int threads
   return result;
 }
 
-struct Reinforce {
-  static constexpr std::string_view name = "reinforce";
+struct OwnLoss {
+  static constexpr std::string_view name = "own_loss";
   template <class T>
   T operator()(const TokenTerms<T>& t) const {
     return -t.log_prob * t.advantage;
   }
 };
+
+/// The kernel's numbers beside those of the plain evaluator, in units of the largest.
+struct Distance {
+  double value = 0, gradient = 0, entropy_gradient = 0;
+};
+
+double distance(std::span<const float> kernel, std::span<const double> plain) {
+  double largest = 0, worst = 0;
+  for (std::size_t t = 0; t < plain.size(); ++t) {
+    largest = std::max(largest, std::abs(plain[t]));
+    worst = std::max(worst, std::abs(double(kernel[t]) - plain[t]));
+  }
+  return largest > 0 ? worst / largest : worst;
+}
+
+template <class Objective>
+Distance distance_to_plain(const Objective& objective, const TokenBatch& batch) {
+  const BatchTotals totals = totals_of(batch);
+  std::vector<float> gradient(batch.tokens(), 99.f), entropy_gradient(batch.tokens(), 99.f);
+  ThreadPool pool(2);
+  const auto report = evaluate(objective, batch, totals,
+                               {.log_probs = gradient, .entropy = entropy_gradient}, pool);
+  const auto plain = evaluate_plain(objective, batch, totals);
+  return {std::abs(report.value - plain.value) / std::max(1., std::abs(plain.value)),
+          distance(gradient, plain.log_prob_gradient),
+          distance(entropy_gradient, plain.entropy_gradient)};
+}
+
+/// All that an objective can have, on small and large batches with and without masks and weights, at
+/// every level that this processor has.
+template <class Loss, class Kl = K3, class Correction = NoCorrection>
+void check_against_plain(const Loss& loss, const Kl& kl = {}, const Correction& correction = {}) {
+  INFO(Loss::name << " " << Kl::name << " " << Correction::name);
+  Objective<Loss, Kl, Correction> objective{.loss = loss,
+                                            .kl = kl,
+                                            .kl_coefficient = 0.1f,
+                                            .entropy_coefficient = 0.05f,
+                                            .correction = correction};
+  const Example small(Rng(21), 9, 13), large(Rng(22), 120, 100);
+  for (int level = 0; level <= int(best_simd_level()); ++level) {
+    set_simd_level(SimdLevel(level));
+    for (const Kind kind : {Kind::sequence_mean, Kind::token_mean, Kind::group_token_mean})
+      for (const TokenBatch& batch : {small.batch(), small.full_batch(), large.full_batch()}) {
+        objective.aggregation.kind = kind;
+        const Distance d = distance_to_plain(objective, batch);
+        INFO(name_of(SimdLevel(level)) << " " << name_of(kind) << " " << batch.tokens());
+        CHECK(d.value < 1e-6);
+        CHECK(d.gradient < 3e-6);
+        CHECK(d.entropy_gradient < 1e-6);
+      }
+  }
+  set_simd_level(best_simd_level());
+}
 
 const Objective<> with_everything{.kl_coefficient = 0.1f, .entropy_coefficient = 0.05f};
 
@@ -120,6 +194,95 @@ TEST_CASE("value, gradient and metrics are the same to the bit for any number of
       CHECK(together.gradient == alone.gradient);
       CHECK(together.entropy_gradient == alone.entropy_gradient);
     }
+}
+
+TEST_CASE("token losses are what the plain evaluator says, at every level") {
+  check_against_plain(ClippedSurrogate{});
+  check_against_plain(ClippedSurrogate{.clip_high = 0.28f, .dual_clip = 3, .ratio_cap = 2},
+                      K3{.bound = 10});
+  check_against_plain(ClippedSurrogate{}, K3{}, TokenTis{.cap = 1.1f});
+  check_against_plain(Cispo::relative(0.2f, 0.3f));
+  check_against_plain(Sapo{});
+  check_against_plain(KlCov{}, K2{});
+  check_against_plain(OwnLoss{}, K1{}, IcePop{.low = 0.8f, .high = 1.2f});
+}
+
+TEST_CASE("sequence losses are what the plain evaluator says, at every level") {
+  check_against_plain(Gspo{.clip_low = 0.02f, .clip_high = 0.03f});
+  check_against_plain(GspoToken{{.clip_low = 0.02f, .clip_high = 0.03f}});
+  check_against_plain(Gmpo{}, K3{}, TokenTis{.cap = 1.1f});
+  check_against_plain(Vespo{});
+}
+
+TEST_CASE("group losses are what the plain evaluator says") {
+  check_against_plain(Tpo{}, K3{}, TokenTis{.cap = 1.1f});
+  check_against_plain(Real{});
+}
+
+TEST_CASE("what the mask takes out may be anything") {
+  Example example(Rng(23), 30, 60);
+  for (const bool sequence : {false, true}) {
+    const auto evaluate_masked = [&] {
+      std::vector<float> gradient(example.old.size());
+      ThreadPool pool(1);
+      const TokenBatch batch = example.full_batch();
+      const ObjectiveGradient to{.log_probs = gradient};
+      const auto report =
+          sequence ? evaluate(Objective{.loss = Gspo{}}, batch, totals_of(batch), to, pool)
+                   : evaluate(with_everything, batch, totals_of(batch), to, pool);
+      return std::pair(report, gradient);
+    };
+    const auto [report, gradient] = evaluate_masked();
+    double kept = 0;
+    for (std::size_t t = 0; t < example.mask.size(); ++t) {
+      kept += double(example.mask[t]);
+      if (example.mask[t] != 0) continue;
+      CHECK(gradient[t] == 0);
+      example.log_probs[t] = example.ref[t] = std::numeric_limits<float>::quiet_NaN();
+      example.entropy[t] = std::numeric_limits<float>::infinity();
+    }
+    CHECK(report.tokens == kept);
+    const auto [again, same] = evaluate_masked();
+    CHECK(same == gradient);
+    CHECK(again.value == report.value);
+    CHECK(again.kl_sum == report.kl_sum);
+    CHECK(again.entropy_sum == report.entropy_sum);
+  }
+}
+
+TEST_CASE("sequence and group losses are the same to the bit for any number of threads") {
+  const Example example(Rng(24), 300, 150);
+  REQUIRE(example.old.size() > objective_detail::worth_threads);
+  const auto run = [&](const auto& objective, int threads) {
+    std::vector<float> gradient(example.old.size());
+    ThreadPool pool(threads);
+    const TokenBatch batch = example.full_batch();
+    const double value =
+        evaluate(objective, batch, totals_of(batch), {.log_probs = gradient}, pool).value;
+    return std::pair(value, gradient);
+  };
+  const Objective<Gspo> gspo;
+  const Objective<Tpo> tpo;
+  const auto gspo_alone = run(gspo, 1), tpo_alone = run(tpo, 1);
+  for (const int threads : {2, 5}) {
+    CHECK(run(gspo, threads) == gspo_alone);
+    CHECK(run(tpo, threads) == tpo_alone);
+  }
+}
+
+TEST_CASE("all tokens of a completion whose sequence ratio is clipped count as clipped") {
+  const std::vector<std::int64_t> offsets{0, 3, 5};
+  const std::vector<float> advantages{1, -1}, old(5, -1.f), now{-0.5f, -0.9f, -1, -1.2f, -1.4f};
+  ThreadPool pool(1);
+  const TokenBatch batch{
+      .offsets = offsets, .advantages = advantages, .log_probs = now, .old_log_probs = old};
+  const auto report =
+      evaluate(Objective{.loss = Gspo{.clip_low = 0.2f, .clip_high = 0.2f}, .kl_coefficient = 0},
+               batch, totals_of(batch), {}, pool);
+  // Mean log ratios 0.2 and -0.3: ratios 1.22 > 1.2 with A > 0 and 0.74 < 0.8 with A < 0.
+  CHECK(report.clipped_high == 3);
+  CHECK(report.clipped_low == 2);
+  CHECK_THAT(report.mean_old_kl(), WithinAbs(0, 1e-6));  // (0.5 + 0.1 + 0 - 0.2 - 0.4) / 5
 }
 
 TEST_CASE("a batch cut into parts has the value and the gradient of the whole") {
@@ -189,7 +352,7 @@ TEST_CASE("metrics are those of the tokens, counted one by one") {
 
 TEST_CASE("a loss of one's own needs no clip bounds") {
   const Example example(Rng(15), 10, 10);
-  const Objective<Reinforce> objective{.kl_coefficient = 0};
+  const Objective<OwnLoss> objective{.kl_coefficient = 0};
   const Result result = evaluated(objective, example);
   CHECK_THAT(result.report.value, WithinAbs(example.value(objective), 1e-6));
   CHECK(result.report.clip_fraction() == 0);

@@ -12,7 +12,8 @@ import layers
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "include" / "visplay"
 PROGRAMS = {"selfplay": "visplay_selfplay", "make_model": "visplay_selfplay/make_model",
-            "world": "world", "generate": "generate", "score": "score", "sft": "sft"}
+            "world": "world", "generate": "generate", "score": "score", "sft": "sft",
+            "reward": "reward"}
 
 
 def in_layer_order(folders, ending: str) -> list[str]:

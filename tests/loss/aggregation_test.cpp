@@ -48,3 +48,30 @@ TEST_CASE("totals come from offsets; a completion that is not in them is refused
   CHECK_THROWS_AS(Aggregation{}.weight(5, totals_of(offsets)), Error);
   CHECK_THROWS_AS(Aggregation{Kind::constant}.weight(1, totals_of(offsets)), Error);
 }
+
+TEST_CASE("sums, and the alpha family between sequence mean and constant length") {
+  CHECK_THAT(aggregate({Kind::sequence_sum}, losses), WithinRel(16. / 3, 1e-12));
+  CHECK_THAT(aggregate({Kind::token_sum}, losses), WithinRel(16., 1e-12));
+  CHECK_THAT(aggregate({Kind::alpha, 100, 0}, losses),
+             WithinRel(aggregate({Kind::sequence_mean}, losses), 1e-12));
+  CHECK_THAT(aggregate({Kind::alpha, 100, 1}, losses),
+             WithinRel(aggregate({Kind::constant, 100}, losses), 1e-12));
+  CHECK_THAT(aggregate({Kind::alpha, 4, 0.5f}, {{1, 1, 1, 1, 1, 1, 1, 1, 1}}),
+             WithinRel(9. / (3 * 2), 1e-12));
+  CHECK_THROWS_AS((Aggregation{Kind::alpha}.weight(1, {1, 1})), Error);
+}
+
+TEST_CASE("with a group token mean every group counts the same, tokens do inside it") {
+  const Aggregation mean{Kind::group_token_mean};
+  const BatchTotals totals{.completions = 3, .tokens = 10, .groups = 2};
+  CHECK(mean.weight(2, totals, 4) == 1. / 8);
+  CHECK(mean.weight(6, totals, 6) == 1. / 12);
+  CHECK_THROWS_AS(mean.weight(2, totals), Error);
+  CHECK_THROWS_AS(mean.weight(2, totals, 1), Error);
+}
+
+TEST_CASE("every kind of aggregation has its name") {
+  CHECK(name_of(Kind::token_mean) == "token_mean");
+  CHECK(name_of(Kind::constant) == "constant");
+  CHECK(name_of(Kind::alpha) == "alpha");
+}

@@ -96,9 +96,16 @@ TEST_CASE("an explicit key beats the mode, wherever the mode comes from") {
   CHECK(load({"--label.margin", "off"}, "mode: robust").label.margin == std::nullopt);
 }
 
+TEST_CASE("official mode asks for what its gate demands, and clips twice") {
+  const auto config = load({"--mode", "official"});
+  for (const char* tag : {"<type>", "<question>", "<answer>"})
+    CHECK_THAT(config.questioner.prompt, ContainsSubstring(tag));
+  CHECK(config.questioner.votes == 10);
+  CHECK(config.clip.dual == 3);
+  CHECK(load({"--mode", "official", "--clip.dual", "off"}).clip.dual == std::nullopt);
+}
+
 TEST_CASE("what is not built yet is refused by name") {
-  CHECK_THROWS_MATCHES(load({"--mode", "official"}), UsageError,
-                       Message("mode: official is not built yet; paper and robust are"));
   CHECK_THROWS_MATCHES(load({"--mode", "papr"}), UsageError,
                        Message("mode: expected paper | official | robust, got 'papr' (flag)"));
   CHECK_THROWS_AS(load({"--dtype", "bfloat16"}), UsageError);
@@ -113,11 +120,11 @@ TEST_CASE("settings that contradict each other are refused with both keys") {
   CHECK_THROWS_AS(load({"--reasoner.sampling.temperature", "0"}), UsageError);
   CHECK_THROWS_AS(load({"--questioner.blind_weight", "1"}), UsageError);
   CHECK_THROWS_AS(load({"--mode", "robust", "--questioner.archive_weight", "1"}), UsageError);
-  CHECK_THROWS_AS(load({"--clip.dual", "3"}), UsageError);
+  CHECK_THROWS_AS(load({"--clip.dual", "1"}), UsageError);
 }
 
 TEST_CASE("the saved config given to --config is the same config") {
-  for (const char* mode : {"paper", "robust"}) {
+  for (const char* mode : {"paper", "official", "robust"}) {
     auto resolved = load_self_play_config(
         {.arguments = {"--mode", mode, "--resume", "--seed", "18446744073709551615",
                        "--sampling.banned_ids", "3,5", "--run", "runs/a b"}});

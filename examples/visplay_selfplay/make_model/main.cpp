@@ -3,10 +3,11 @@
 //
 //   1. a byte-level BPE vocabulary from the world's text
 //   2. the vision tower learns colors and shapes cell by cell (two linear heads, thrown away)
-//   3. supervised fine-tuning on careful answers and on questions
-//   4. supervised fine-tuning on the mixture of both habits
+//   3. supervised fine-tuning on exams: a careful answer, then many questions about the same list
+//   4. supervised fine-tuning on careful answers and on questions
+//   5. supervised fine-tuning on the mixture of both habits
 #include <visplay/io/chat_template_file.hpp>
-#include <visplay/io/text_file.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/tokenizer_json.hpp>
 #include <visplay/text/bpe_trainer.hpp>
 #include <visplay/train/schedule.hpp>
@@ -26,15 +27,18 @@ namespace {
 struct Settings {
   std::filesystem::path out = "model";
   std::uint64_t seed = 1;
-  int images = 32;          // per step
-  int questions = 4;        // per image
-  int warmup_steps = 3000;  // vision heads; 64 images each
-  int careful_steps = 3000;
-  int mixture_steps = 300;
-  double warmup_rate = 2e-3, careful_rate = 1.5e-3, mixture_rate = 5e-4;
+  int images = 32;         // per step
+  int questions = 4;       // per image
+  int warmup_steps = 600;  // vision heads; 64 images each
+  int exam_steps = 1500, exam_questions = 12;
+  int careful_steps = 2000;
+  int mixture_steps = 250;
+  double warmup_rate = 2e-3, exam_rate = 5e-3, careful_rate = 5e-3, mixture_rate = 5e-4;
   double careful_share = 0.35;
-  float answer_weight = 8;  // of the answer's token in the loss
-  double false_premise = 0.11;
+  float question_weight = 4, answer_weight = 8;  // of their tokens in the loss
+  // Share of such questions among the careful lessons and in the mixture, whose questions the
+  // Questioner learns to write.
+  double careful_false_premise = 0.25, mixture_false_premise = 0.11;
   // Stronger than the default, and half of its "none" and "many" are guesses: errors that scatter.
   world::HastyNoise noise{
       .recolor = 0.52, .reshape = 0.52, .move = 0.37, .miss = 0.15, .refuse = 0.5};
@@ -107,10 +111,10 @@ void write_folder(const Settings& settings) {
   write_tokenizer_json(settings.out / "tokenizer.json", vocabulary);
   write_tokenizer_config(settings.out / "tokenizer_config.json", {.model_max_length = 4096});
   write_chat_template(settings.out, {});
-  write_text_file(settings.out / "config.json", model_config_json(config));
-  write_text_file(settings.out / "generation_config.json", generation_config_json(config));
-  write_text_file(settings.out / "preprocessor_config.json",
-                  R"({
+  replace_file(settings.out / "config.json", model_config_json(config));
+  replace_file(settings.out / "generation_config.json", generation_config_json(config));
+  replace_file(settings.out / "preprocessor_config.json",
+               R"({
   "do_convert_rgb": true,
   "do_normalize": true,
   "do_rescale": true,
@@ -188,20 +192,53 @@ void warm_up_vision(QwenPolicy& policy, const Settings& settings) {
   policy.weights().require_gradients(false);
 }
 
-// Weight of each completion token: the answer is one token among the many of the list that it is
-// read from, and is what takes longest to learn.
-at::Tensor token_weights(const ModelBatch& batch, float answer_weight) {
-  constexpr std::int64_t closing = 3;  // the answer, the closing brace, the end token
-  std::vector<float> weights(std::size_t(batch.completion_tokens()), 1.f);
-  for (std::size_t c = 1; c < batch.completion_offsets.size(); ++c)
-    if (batch.completion_offsets[c] - batch.completion_offsets[c - 1] >= closing)
-      weights[std::size_t(batch.completion_offsets[c] - closing)] = answer_weight;
+// Weight of each completion token. The repeated question and the answer are few tokens beside the
+// list, and take longer to learn; the further questions of an exam are read, not learned.
+at::Tensor token_weights(const QwenPolicy& policy, const ModelBatch& batch,
+                         const Settings& settings) {
+  const auto& assets = policy.assets();
+  const auto id_of = [&](std::string_view text) {
+    return assets.tokenizer.encode_plain(text).back();
+  };
+  const auto stop = id_of("."), boxed = assets.tokenizer.encode_plain(">\\boxed{").at(1),
+             brace = id_of("}"), end = assets.config.eos_ids[0];
+  const auto ids = to_vector<std::int64_t>(batch.targets);
+  std::vector<float> weights;
+  for (std::size_t c = 1; c < batch.completion_offsets.size(); ++c) {
+    enum { list, question, answer, after } part = list;
+    for (auto at = batch.completion_offsets[c - 1]; at < batch.completion_offsets[c]; ++at) {
+      const auto id = ids[std::size_t(at)];
+      weights.push_back(part == list                  ? 1.f
+                        : part == question            ? settings.question_weight
+                        : part == answer || id == end ? settings.answer_weight
+                                                      : 0.f);
+      if (part == list && id == stop) part = question;
+      if (id == boxed) part = answer;
+      if (part == answer && id == brace) part = after;
+    }
+  }
   return to_tensor(weights);
+}
+
+// A careful answer and, below it, many more questions about the same list: reading answers from a
+// list is learned from many answers a picture.
+SftExample exam(const Picture& picture, Rng rng, int questions, double false_premise) {
+  const auto ask = [&] {
+    return text_of(world::random_ask(picture.scene, Rng(rng()), false_premise));
+  };
+  auto prompt = ask();
+  auto completion = world::careful_answer(picture.scene, prompt);
+  for (int q = 1; q < questions; ++q) {
+    const auto question = ask();
+    completion +=
+        fmt::format(" {}\\boxed{{{}}}", question, world::truth_of(picture.scene, question).answer);
+  }
+  return {{.images = {picture.image}, .text = std::move(prompt)}, std::move(completion)};
 }
 
 // Lessons on fresh pictures; each picture's lessons stand next to each other and share its encoding.
 void teach(QwenPolicy& policy, const Settings& settings, const char* stage, int steps, double rate,
-           const world::LessonMix& mix) {
+           const world::LessonMix& mix, int exam_questions = 0) {
   AdamW optimizer(policy.weights(), {.beta2 = 0.99, .weight_decay = 0.01, .max_grad_norm = 1});
   const LinearSchedule schedule{rate, steps, std::min(50, steps / 10), 0.02};
   const auto start = std::chrono::steady_clock::now();
@@ -211,15 +248,17 @@ void teach(QwenPolicy& policy, const Settings& settings, const char* stage, int 
     std::vector<SftExample> examples;
     for (int i = 0; i < settings.images; ++i) {
       const auto picture = draw_picture(rng);
-      for (int q = 0; q < settings.questions; ++q) {
+      if (exam_questions)
+        examples.push_back(exam(picture, Rng(rng()), exam_questions, mix.false_premise));
+      for (int q = 0; q < settings.questions && !exam_questions; ++q) {
         auto lesson = world::random_lesson(picture.scene, Rng(rng()), mix);
         examples.push_back({{.images = {picture.image}, .text = std::move(lesson.prompt)},
                             std::move(lesson.completion)});
       }
     }
-    const auto report = sft_step(
-        policy, optimizer, examples, schedule(step), true,
-        [&](const ModelBatch& batch) { return token_weights(batch, settings.answer_weight); });
+    const auto report =
+        sft_step(policy, optimizer, examples, schedule(step), true,
+                 [&](const ModelBatch& batch) { return token_weights(policy, batch, settings); });
     mean = step ? 0.98 * mean + 0.02 * report.loss : report.loss;
     if ((step + 1) % 50 == 0 || step + 1 == steps) {
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
@@ -244,14 +283,19 @@ int main(int argc, char** argv) {
   app.add_option("--images", s.images, "pictures a step")->capture_default_str();
   app.add_option("--questions", s.questions, "lessons a picture")->capture_default_str();
   app.add_option("--warmup-steps", s.warmup_steps)->capture_default_str();
+  app.add_option("--exam-steps", s.exam_steps)->capture_default_str();
+  app.add_option("--exam-questions", s.exam_questions, "a picture")->capture_default_str();
   app.add_option("--careful-steps", s.careful_steps)->capture_default_str();
   app.add_option("--mixture-steps", s.mixture_steps)->capture_default_str();
+  app.add_option("--exam-rate", s.exam_rate)->capture_default_str();
   app.add_option("--careful-rate", s.careful_rate)->capture_default_str();
   app.add_option("--mixture-rate", s.mixture_rate)->capture_default_str();
   app.add_option("--careful-share", s.careful_share, "of answers in the mixture")
       ->capture_default_str();
+  app.add_option("--question-weight", s.question_weight)->capture_default_str();
   app.add_option("--answer-weight", s.answer_weight)->capture_default_str();
-  app.add_option("--false-premise", s.false_premise)->capture_default_str();
+  app.add_option("--careful-false-premise", s.careful_false_premise)->capture_default_str();
+  app.add_option("--mixture-false-premise", s.mixture_false_premise)->capture_default_str();
   app.add_option("--hidden", s.hidden)->capture_default_str();
   app.add_option("--layers", s.layers)->capture_default_str();
   app.add_option("--vision-hidden", s.vision_hidden)->capture_default_str();
@@ -262,12 +306,15 @@ int main(int argc, char** argv) {
     if (from.empty()) write_folder(s);
     auto policy = load_policy(from.empty() ? s.out : std::filesystem::path(from));
     if (from.empty()) warm_up_vision(policy, s), save_policy(policy, s.out);
+    if (s.exam_steps)
+      teach(policy, s, "exam", s.exam_steps, s.exam_rate,
+            {.false_premise = s.careful_false_premise, .noise = {}}, s.exam_questions);
     if (s.careful_steps)
       teach(policy, s, "careful", s.careful_steps, s.careful_rate,
-            {.careful = 0.75,
+            {.careful = 0.85,
              .hasty = 0,
-             .questioner = 0.25,
-             .false_premise = s.false_premise,
+             .questioner = 0.15,
+             .false_premise = s.careful_false_premise,
              .noise = {}});
     std::filesystem::create_directories(s.out);
     save_policy(policy, s.out / "careful");
@@ -276,7 +323,7 @@ int main(int argc, char** argv) {
             {.careful = 0.75 * s.careful_share,
              .hasty = 0.75 * (1 - s.careful_share),
              .questioner = 0.25,
-             .false_premise = s.false_premise,
+             .false_premise = s.mixture_false_premise,
              .noise = s.noise});
     save_policy(policy, s.out);
   } catch (const std::exception& error) {

@@ -1,6 +1,11 @@
 // Bottom-up clustering with average linkage: the two nearest clusters merge as long as they are
 // nearer than the threshold. Equal to scikit-learn's
 // AgglomerativeClustering(n_clusters=None, metric="precomputed", linkage="average"), ties included.
+//
+//   Agglomerative{.threshold = 0.5}(std::move(distances))
+//
+// Mean distance of merged clusters x and y to i: (|x| d(x, i) + |y| d(y, i)) / (|x| + |y|). Two
+// clusters merge when each is the other's nearest (the nearest-neighbour chain).
 #pragma once
 
 #include <visplay/cluster/distance_matrix.hpp>
@@ -20,9 +25,10 @@ concept Clusterer = requires(const C& cluster, const DistanceMatrix& distance) {
 struct Agglomerative {
   double threshold = 0.5;  ///< clusters merge while their distance is strictly below
 
-  /// One label per item, in O(n^2) time and one copy of the distances; none for no items.
+  /// One label per item, in O(n^2) time; none for no items. The distances are worked on in place:
+  /// moved in, they cost no copy.
   /// @throws Error if a distance is not finite
-  [[nodiscard]] std::vector<int> operator()(const DistanceMatrix& distance) const;
+  [[nodiscard]] std::vector<int> operator()(DistanceMatrix distance) const;
 };
 static_assert(Clusterer<Agglomerative>);
 

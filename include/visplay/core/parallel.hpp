@@ -50,20 +50,27 @@ class ThreadPool {
 
 /// Calls body(begin, end) for consecutive ranges of `block` items (the last may be shorter) that
 /// cover 0 ... n; block > 0.
+/// @param alone_below  fewer items are done by the calling thread: where waking others costs more
 template <class Body>
-void parallel_for(ThreadPool& pool, std::size_t n, std::size_t block, Body&& body) {
-  pool.run((n + block - 1) / block,
-           [&](std::size_t b) { body(b * block, std::min(n, (b + 1) * block)); });
+void parallel_for(ThreadPool& pool, std::size_t n, std::size_t block, Body&& body,
+                  std::size_t alone_below = 0) {
+  const auto one = [&](std::size_t b) { body(b * block, std::min(n, (b + 1) * block)); };
+  const std::size_t blocks = (n + block - 1) / block;
+  if (n >= alone_below) return pool.run(blocks, one);
+  for (std::size_t b = 0; b < blocks; ++b) one(b);
 }
 
 /// merge(... merge(merge(Result{}, first), second) ..., last) over map(begin, end) of the same
-/// ranges, in order: rounding does not depend on the threads.
+/// ranges, in order: rounding does not depend on the threads. `alone_below` as above.
 template <class Result, class Map, class Merge>
 [[nodiscard]] Result parallel_reduce(ThreadPool& pool, std::size_t n, std::size_t block, Map&& map,
-                                     Merge&& merge) {
+                                     Merge&& merge, std::size_t alone_below = 0) {
+  if (n > 0 && n <= block) return merge(Result{}, map(0, n));
   std::vector<Result> parts((n + block - 1) / block);
-  parallel_for(pool, n, block,
-               [&](std::size_t begin, std::size_t end) { parts[begin / block] = map(begin, end); });
+  const auto keep = [&](std::size_t begin, std::size_t end) {
+    parts[begin / block] = map(begin, end);
+  };
+  parallel_for(pool, n, block, keep, alone_below);
   Result all{};
   for (Result& part : parts) all = merge(std::move(all), std::move(part));
   return all;

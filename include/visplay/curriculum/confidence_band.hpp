@@ -4,6 +4,9 @@
 //
 //   const ConfidenceBand band{.low = 0.4, .high = 0.95, .margin = 0.1, .max_unparsed = 0.3};
 //   if (band(label) == LabelVerdict::kept) ...
+//
+// c is n_max over all votes. The authors' code takes it over the votes that have an answer, and drops
+// a question whose largest class is that of no answer: ConfidenceBand{.over = Over::parsed}.
 #pragma once
 
 #include <visplay/core/share.hpp>
@@ -24,22 +27,37 @@ constexpr std::string_view name_of(LabelVerdict verdict) {
 }
 
 struct ConfidenceBand {
+  enum class Over { votes, parsed };
+
   double low = 0.25;               ///< c at least, in [0, 1]
   double high = 0.75;              ///< c at most, in [low, 1]
   std::optional<double> margin{};  ///< (n_max - n_2) / m must be above it, in [0, 1); none: off
   double max_unparsed = 1;         ///< share of unparsed votes at most, in [0, 1]
+  Over over = Over::votes;         ///< denominator of c and of the margin
 
   /// The first of these reasons that applies: no answer parsed; too many votes did not parse; c
   /// below the band (hard); above it (easy); no clear lead (tied).
   [[nodiscard]] LabelVerdict operator()(const PseudoLabel& label) const {
-    const int m = label.votes;
+    const int without = label.unparsed + label.truncated;
+    const int m = denominator(label);
     if (!label.exists()) return LabelVerdict::no_answer;
-    if (compare_share(label.unparsed, m, max_unparsed) > 0) return LabelVerdict::unparsed;
+    if (over == Over::parsed && without > label.majority) return LabelVerdict::unparsed;
+    if (compare_share(label.unparsed, label.votes, max_unparsed) > 0) return LabelVerdict::unparsed;
     if (compare_share(label.majority, m, low) < 0) return LabelVerdict::hard;
     if (compare_share(label.majority, m, high) > 0) return LabelVerdict::easy;
     if (margin && compare_share(label.majority - label.second, m, *margin) <= 0)
       return LabelVerdict::tied;
     return LabelVerdict::kept;
+  }
+
+  /// The c that is compared with low and high; 0 without a parsed vote.
+  [[nodiscard]] double confidence(const PseudoLabel& label) const {
+    return label.exists() ? double(label.majority) / denominator(label) : 0.;
+  }
+
+ private:
+  [[nodiscard]] int denominator(const PseudoLabel& label) const {
+    return over == Over::votes ? label.votes : label.votes - label.unparsed - label.truncated;
   }
 };
 

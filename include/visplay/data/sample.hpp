@@ -18,15 +18,23 @@ struct QuestionSample {
   std::optional<Question> question{};  ///< none: not well formed
   PseudoLabel label{};                 ///< what the frozen Reasoner's votes say; none asked: empty
   double confidence = 0;               ///< c in [0, 1]; label.confidence() but for official mode
-  float archive_share = 0;  ///< share of the archive's questions in its cluster, in [0, 1]
-  float blind_share = 0;    ///< confidence of the votes cast without the image, in [0, 1]
+  float archive_share = 0;    ///< share of the archive's questions in its cluster, in [0, 1]
+  float blind_share = 0;      ///< confidence of the votes cast without the image, in [0, 1]
+  double answer_entropy = 0;  ///< of the parsed votes' classes, nats, >= 0
+  double own_share = 0;       ///< share of the votes for the <answer> it gave itself, in [0, 1]
+  bool own_is_label = false;  ///< its own <answer> is the label
 };
 
 /// One completion of the Reasoner.
 struct AnswerSample {
-  std::int64_t group = 0;  ///< which question
-  Vote vote{};             ///< what the completion answers
-  std::string label{};     ///< the pseudo-label's answer
+  std::int64_t group = 0;    ///< which question
+  Vote vote{};               ///< what the completion answers
+  std::string label{};       ///< the pseudo-label's answer
+  double confidence = 1;     ///< c of that label, in [0, 1]
+  double answer_share = 0;   ///< share of the question's votes for this very answer, in [0, 1]
+  bool well_formed = false;  ///< reasoning tags, then the box (ReasoningFormat)
+  bool truncated = false;    ///< the length limit ended it, whether or not an answer came first
+  std::int64_t length = 0;   ///< tokens, the end token included
 };
 
 }  // namespace visplay

@@ -5,13 +5,22 @@
 #include <visplay/grade/grader.hpp>
 #include <visplay/text/normalize.hpp>
 
+#include <string>
+#include <string_view>
+
 namespace visplay {
 
 struct Exact {
+  static constexpr std::string_view name = "exact";
+
+  [[nodiscard]] std::string canonical(std::string_view answer) const {
+    if (answer.size() > longest_graded) return unopened(answer);
+    return std::string(1, char(KeyKind::text)).append(normalize(answer));
+  }
   [[nodiscard]] Verdict operator()(std::string_view answer, std::string_view reference) const {
-    return normalize(answer) == normalize(reference) ? Verdict::same : Verdict::different;
+    return verdict_by_keys(*this, answer, reference);
   }
 };
-static_assert(AnswerGrader<Exact>);
+static_assert(CanonicalGrader<Exact>);
 
 }  // namespace visplay

@@ -12,7 +12,6 @@
 #include <visplay/io/prompt_lines.ipp>
 #include <visplay/io/run_folder.ipp>
 #include <visplay/io/safetensors.ipp>
-#include <visplay/io/text_file.ipp>
 #include <visplay/io/tokenizer_json.ipp>
 #include <visplay/io/truth_file.ipp>
 #include <visplay/io/yaml_config.ipp>

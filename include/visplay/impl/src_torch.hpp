@@ -3,6 +3,7 @@
 
 #include <visplay/tensor/attention.ipp>
 #include <visplay/tensor/linear_log_probs.ipp>
+#include <visplay/tensor/objective.ipp>
 #include <visplay/tensor/rowwise.ipp>
 #include <visplay/model/qwen2_5_vl/assets.ipp>
 #include <visplay/model/qwen2_5_vl/config.ipp>

@@ -3,8 +3,8 @@
 
 #include <visplay/core/error.hpp>
 #include <visplay/io/chat_template_file.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/json.hpp>
-#include <visplay/io/text_file.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -155,7 +155,7 @@ VISPLAY_INLINE ChatTemplate parse_chat_template(std::string_view jinja, std::str
 VISPLAY_INLINE ChatTemplate read_chat_template(const std::filesystem::path& folder) {
   const auto jinja = folder / "chat_template.jinja";
   if (std::filesystem::exists(jinja))
-    return parse_chat_template(read_text_file(jinja, detail::largest_template), jinja.string());
+    return parse_chat_template(read_file(jinja, detail::largest_template), jinja.string());
   for (const auto name : {"chat_template.json", "tokenizer_config.json"}) {
     const auto file = folder / name;
     if (!std::filesystem::exists(file)) continue;
@@ -213,7 +213,7 @@ VISPLAY_INLINE std::string jinja_of(const ChatTemplate& chat) {
 
 VISPLAY_INLINE void write_chat_template(const std::filesystem::path& folder,
                                         const ChatTemplate& chat) {
-  write_text_file(folder / "chat_template.jinja", jinja_of(chat));
+  replace_file(folder / "chat_template.jinja", jinja_of(chat));
 }
 
 }  // namespace visplay

@@ -78,19 +78,24 @@ VISPLAY_INLINE void replace_file(const std::filesystem::path& path, std::string_
   std::filesystem::path aside = path;
   aside += ".tmp";
   detail::FileDescriptor file(aside, O_WRONLY | O_CREAT | O_TRUNC);
-  file.write(text);
-  file.sync();
-  file.close();
-  check(::rename(aside.c_str(), path.c_str()) == 0, "{}: rename failed: {}", path.string(),
-        std::strerror(errno));
+  try {
+    file.write(text);
+    file.sync();
+    file.close();
+    check(::rename(aside.c_str(), path.c_str()) == 0, "{}: rename failed: {}", path.string(),
+          std::strerror(errno));
+  } catch (...) {
+    ::unlink(aside.c_str());
+    throw;
+  }
   sync_path(detail::folder_of(path));
 }
 
 VISPLAY_INLINE std::string read_file(const std::filesystem::path& path, std::uintmax_t limit) {
   std::error_code failure;
   const auto bytes = std::filesystem::file_size(path, failure);
-  check(!failure, "{}: {}", path.string(), failure.message());
-  check(bytes <= limit, "{}: {} bytes, at most {} are read", path.string(), bytes, limit);
+  check(!failure, "{}: cannot be read: {}", path.string(), failure.message());
+  check(bytes <= limit, "{}: expected at most {} bytes, got {}", path.string(), limit, bytes);
   std::string text(std::size_t(bytes), '\0');
   text.resize(detail::FileDescriptor(path, O_RDONLY).read(text.data(), text.size()));
   return text;

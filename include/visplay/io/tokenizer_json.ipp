@@ -2,8 +2,8 @@
 #pragma once
 
 #include <visplay/core/error.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/json.hpp>
-#include <visplay/io/text_file.hpp>
 #include <visplay/io/tokenizer_json.hpp>
 #include <visplay/text/bpe_trainer.hpp>
 #include <visplay/text/pre_tokenize.hpp>
@@ -260,7 +260,7 @@ VISPLAY_INLINE void write_tokenizer_json(const std::filesystem::path& file,
       {"post_processor", detail::byte_level_json()},
       {"decoder", detail::byte_level_json()},
       {"model", detail::bpe_json(vocabulary)}};
-  write_text_file(file, root.dump(2));
+  replace_file(file, root.dump(2));
 }
 
 VISPLAY_INLINE void write_tokenizer_config(const std::filesystem::path& file,
@@ -276,7 +276,7 @@ VISPLAY_INLINE void write_tokenizer_config(const std::filesystem::path& file,
                             {"pad_token", roles.pad},
                             {"split_special_tokens", false},
                             {"unk_token", nullptr}};
-  write_text_file(file, root.dump(2) + "\n");
+  replace_file(file, root.dump(2) + "\n");
 }
 
 }  // namespace visplay

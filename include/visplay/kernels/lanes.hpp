@@ -19,6 +19,31 @@ inline Pack load(const float* from) {
 }
 inline void store(float* to, const Pack& p) { std::memcpy(to, &p.v, sizeof p.v); }
 
+/// As load and store, of the first n lanes, 0 <= n <= lanes; the others read 0. Memory beyond them is
+/// not touched.
+inline Pack load_first(const float* from, int n) {
+#if defined(__AVX512F__)
+  return Pack(__builtin_ia32_loadups512_mask(from, Pack::Lanes{}, (unsigned short)((1u << n) - 1)));
+#elif defined(__AVX2__)
+  constexpr PackIntegers lane{0, 1, 2, 3, 4, 5, 6, 7};
+  return Pack(__builtin_ia32_maskloadps256(reinterpret_cast<const Pack::Lanes*>(from), lane < n));
+#else
+  Pack p;
+  for (int i = 0; i < n; ++i) p[i] = from[i];
+  return p;
+#endif
+}
+inline void store_first(float* to, const Pack& p, int n) {
+#if defined(__AVX512F__)
+  __builtin_ia32_storeups512_mask(to, p.v, (unsigned short)((1u << n) - 1));
+#elif defined(__AVX2__)
+  constexpr PackIntegers lane{0, 1, 2, 3, 4, 5, 6, 7};
+  __builtin_ia32_maskstoreps256(reinterpret_cast<Pack::Lanes*>(to), lane < n, p.v);
+#else
+  for (int i = 0; i < n; ++i) to[i] = p[i];
+#endif
+}
+
 /// n rounded up to whole packs.
 constexpr int padded(int n) { return (n + Pack::lanes - 1) / Pack::lanes * Pack::lanes; }
 

@@ -3,39 +3,35 @@
 //
 //   ThreadPool pool(4);
 //   const ObjectiveReport report =
-//       evaluate(Objective{}, batch, totals_of(offsets), {.log_probs = gradient}, pool);
+//       evaluate(Objective{}, batch, totals_of(batch), {.log_probs = gradient}, pool);
 //
-// Shapes: N tokens in B completions laid end to end, B + 1 offsets. Reads 12 to 20 bytes and writes
-// 4 to 8 a token. Tokens are cut into blocks of fixed size whose sums (in double) are merged in order:
-// the result is the same to the bit for any number of threads, at one level of instruction set.
+// Shapes: N tokens in B completions laid end to end, B + 1 offsets. Reads 12 to 32 bytes and writes
+// 4 to 8 a token. Token losses go by blocks of 2,048 tokens, sequence and group losses by as many
+// whole completions or groups, whose tokens they visit twice while they are in cache. Sums of blocks
+// (in double) are merged in order: the result is the same to the bit for any number of threads, at
+// one level of instruction set. What is computed is what loss/evaluate_plain.hpp says.
 #pragma once
 
-#include <visplay/core/dual.hpp>
 #include <visplay/core/error.hpp>
-#include <visplay/core/grouped_span.hpp>
-#include <visplay/core/pack.hpp>
 #include <visplay/core/parallel.hpp>
-#include <visplay/kernels/lanes.hpp>
+#include <visplay/kernels/objective_pass.hpp>
+#include <visplay/kernels/objective_report.hpp>
+#include <visplay/kernels/objective_stock.hpp>
 #include <visplay/loss/objective.hpp>
+#include <visplay/loss/token_batch.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
+#include <type_traits>
+#include <vector>
 
 namespace visplay {
 
-/// Views; what they show belongs to the caller.
-struct ObjectiveBatch {
-  std::span<const std::int64_t> offsets{};     ///< [B + 1]
-  std::span<const float> advantages{};         ///< [B]
-  std::span<const float> log_probs{};          ///< [N], of the policy in training
-  std::span<const float> old_log_probs{};      ///< [N]
-  std::span<const float> ref_log_probs{};      ///< [N], or empty: log_probs, so that the KL is 0
-  std::span<const float> rollout_log_probs{};  ///< [N], or empty: old_log_probs
-  std::span<const float> entropy{};            ///< [N] nats, or empty: 0
-};
+using ObjectiveBatch = TokenBatch;
 
 /// Where the gradient goes; all is overwritten. An empty span: not wanted.
 struct ObjectiveGradient {
@@ -43,180 +39,228 @@ struct ObjectiveGradient {
   std::span<float> entropy{};    ///< [N]
 };
 
-/// Of a batch or a part of one; parts add up.
-struct ObjectiveReport {
-  double value = 0;  ///< weighted by the totals of the whole batch: the value of parts is their sum
-  double tokens = 0;
-  double ratio_sum = 0;     ///< of pi / pi_old over tokens
-  double kl_sum = 0;        ///< of the objective's KL over tokens, without its coefficient
-  double entropy_sum = 0;   ///< nats
-  double clipped_low = 0;   ///< tokens on the clipped branch below (advantage < 0) ...
-  double clipped_high = 0;  ///< ... and above (advantage > 0)
-
-  [[nodiscard]] double mean_ratio() const { return per_token(ratio_sum); }
-  [[nodiscard]] double mean_kl() const { return per_token(kl_sum); }
-  [[nodiscard]] double mean_entropy() const { return per_token(entropy_sum); }
-  [[nodiscard]] double clip_fraction_low() const { return per_token(clipped_low); }
-  [[nodiscard]] double clip_fraction_high() const { return per_token(clipped_high); }
-  [[nodiscard]] double clip_fraction() const { return per_token(clipped_low + clipped_high); }
-
-  ObjectiveReport& operator+=(const ObjectiveReport& part) {
-    value += part.value;
-    tokens += part.tokens;
-    ratio_sum += part.ratio_sum;
-    kl_sum += part.kl_sum;
-    entropy_sum += part.entropy_sum;
-    clipped_low += part.clipped_low;
-    clipped_high += part.clipped_high;
-    return *this;
-  }
-
- private:
-  [[nodiscard]] double per_token(double sum) const { return tokens > 0 ? sum / tokens : 0.; }
-};
-
-inline namespace VISPLAY_ISA {
 namespace objective_detail {
 
-/// Adds packs up in double, lane by lane.
-class PackSum {
- public:
-  void add(const Pack& pack) { lanes_ += __builtin_convertvector(pack.v, Wide); }
-  [[nodiscard]] double total() const {
-    double sum = 0;
-    for (int lane = 0; lane < Pack::lanes; ++lane) sum += lanes_[lane];
-    return sum;
-  }
-
- private:
-  using Wide = double __attribute__((vector_size(2 * VISPLAY_REGISTER_BYTES)));
-  Wide lanes_{};
-};
-
-inline Pack load_some(const float* from, int lanes) {
-  Pack pack;  // lanes beyond stay 0
-  std::memcpy(&pack.v, from, sizeof(float) * std::size_t(lanes));
-  return pack;
-}
-
-inline void store_some(float* to, const Pack& pack, int lanes) {
-  std::memcpy(to, &pack.v, sizeof(float) * std::size_t(lanes));
-}
-
 constexpr std::size_t objective_block = 2048;  // tokens; part of what fixes the rounding
+/// Tokens below which a second thread is not worth its wake-up: about ten microseconds of work.
+constexpr std::size_t worth_threads = 12288;
 
-/// What is the same for all tokens of a completion, spread over the tokens of a block. Lanes past
-/// the block's end have weight and live 0.
-struct TokenCoefficients {
-  std::array<float, objective_block + Pack::lanes> advantage{}, weight{}, live{};
-
-  template <class Objective>
-  TokenCoefficients(const Objective& objective, const ObjectiveBatch& batch,
-                    const BatchTotals& totals, std::size_t begin, std::size_t end) {
-    const auto after = std::ranges::upper_bound(batch.offsets, std::int64_t(begin));
-    std::size_t completion = std::size_t(after - batch.offsets.begin()) - 1;
-    for (std::size_t at = begin; at < end; ++completion) {
-      const auto first = batch.offsets[completion], last = batch.offsets[completion + 1];
-      if (first == last) continue;
-      const float each = float(objective.aggregation.weight(last - first, totals));
-      for (; at < std::min(end, std::size_t(last)); ++at) {
-        advantage[at - begin] = batch.advantages[completion];
-        weight[at - begin] = each;
-        live[at - begin] = 1.f;
-      }
-    }
-  }
+struct CompletionTokens {
+  std::size_t begin = 0, end = 0;  ///< tokens
+  std::int64_t length = 0;         ///< of them kept
+  float weight = 0;                ///< of each by the aggregation, 0 if none is kept
 };
 
-/// Tokens that take the clipped branch, for losses that have clip bounds.
-template <class Loss>
-std::array<Pack, 2> clipped(const Loss& loss, const Pack& ratio, const Pack& advantage) {
-  const Pack one(1.f), zero(0.f);
-  if constexpr (requires { loss.clip_low, loss.clip_high; }) {
-    const auto low = (ratio < Pack(1 - loss.clip_low)) & (advantage < zero);
-    const auto high = (Pack(1 + loss.clip_high) < ratio) & (zero < advantage);
-    return {select(low, one, zero), select(high, one, zero)};
-  }
-  return {zero, zero};
-}
+/// @throws Error if the views do not fit each other or the totals cannot hold them
+[[nodiscard]] std::vector<CompletionTokens> completions_of(const Aggregation& aggregation,
+                                                           const TokenBatch& batch,
+                                                           const BatchTotals& totals);
 
-template <class Objective>
-ObjectiveReport evaluate_block(const Objective& objective, const ObjectiveBatch& batch,
-                               const BatchTotals& totals, const ObjectiveGradient& gradient,
-                               std::size_t begin, std::size_t end) {
-  const TokenCoefficients token(objective, batch, totals, begin, end);
-  PackSum value, ratios, kls, entropies, low, high;
-  for (std::size_t at = begin; at < end; at += Pack::lanes) {
-    const int lanes = int(std::min<std::size_t>(Pack::lanes, end - at));
-    const auto read = [&](std::span<const float> from, const Pack& otherwise) {
-      return from.empty() ? otherwise : load_some(from.data() + at, lanes);
-    };
-    const Pack log_prob = read(batch.log_probs, 0.f);
-    const Pack old = read(batch.old_log_probs, 0.f);
-    const Pack entropy = read(batch.entropy, 0.f);
-    const Pack advantage = load(&token.advantage[at - begin]);
-    const Pack weight = load(&token.weight[at - begin]), live = load(&token.live[at - begin]);
-    const TokenTerms<Dual<Pack>> terms{.log_prob = variable(log_prob),
-                                       .old_log_prob = old,
-                                       .ref_log_prob = read(batch.ref_log_probs, log_prob),
-                                       .rollout_log_prob = read(batch.rollout_log_probs, old),
-                                       .advantage = advantage,
-                                       .entropy = entropy};
-    const Dual<Pack> loss = objective(terms);
-    if (!gradient.log_probs.empty())
-      store_some(gradient.log_probs.data() + at, weight * loss.derivative, lanes);
-    if (!gradient.entropy.empty())
-      store_some(gradient.entropy.data() + at, weight * Pack(-objective.entropy_coefficient),
-                 lanes);
+/// Borders of blocks of about objective_block tokens: completions, or groups of them.
+[[nodiscard]] std::vector<std::size_t> block_borders(const TokenBatch& batch, bool whole_groups);
 
-    const Pack ratio = exp(log_prob - old);
-    const auto [is_low, is_high] = clipped(objective.loss, ratio, advantage);
-    value.add(weight * loss.value);
-    ratios.add(live * ratio);
-    kls.add(live * objective.kl(terms).value);
-    entropies.add(entropy);
-    low.add(is_low);
-    high.add(is_high);
-  }
-  return {.value = value.total(),
-          .tokens = double(end - begin),
-          .ratio_sum = ratios.total(),
-          .kl_sum = kls.total(),
-          .entropy_sum = entropies.total(),
-          .clipped_low = low.total(),
-          .clipped_high = high.total()};
-}
+/// The columns of a batch; the gradient goes `nowhere` (a pack) if it is not wanted.
+[[nodiscard]] TokenColumns columns_of(const TokenBatch& batch, std::span<float> gradient,
+                                      float* nowhere);
+
+void fill_entropy_gradient(const TokenBatch& batch, const Stretch& stretch, float coefficient,
+                           std::span<float> gradient);
+
+/// @throws Error as evaluate says
+void check_objective_batch(const TokenBatch& batch, const ObjectiveGradient& gradient, bool has_kl,
+                           bool has_entropy);
 
 }  // namespace objective_detail
 
-/// @param totals  of the whole optimiser batch, of which `batch` may be a part
+inline namespace VISPLAY_ISA {
+namespace objective_pass {
+
+/// One call of evaluate.
+template <class Objective>
+class Evaluation {
+ public:
+  Evaluation(const Objective& objective, const TokenBatch& batch, const BatchTotals& totals,
+             const ObjectiveGradient& gradient, const Passes<Objective>& passes)
+      : objective_(objective),
+        batch_(batch),
+        gradient_(gradient),
+        passes_(passes),
+        completions_(completions_of(objective.aggregation, batch, totals)) {}
+
+  [[nodiscard]] ObjectiveReport run(ThreadPool& pool) const {
+    const auto add = [](ObjectiveReport sum, const ObjectiveReport& part) { return sum += part; };
+    const std::size_t tokens = batch_.tokens();
+    if constexpr (TokenLoss<Loss>) {
+      const auto block = [this](std::size_t begin, std::size_t end) {
+        Block block(*this);
+        block.add_tokens(begin, end);
+        return block.report();
+      };
+      return parallel_reduce<ObjectiveReport>(pool, tokens, objective_block, block, add,
+                                              worth_threads);
+    } else {
+      constexpr bool whole_groups = !SequenceLoss<Loss>;
+      const auto borders = block_borders(batch_, whole_groups);
+      const auto block = [&](std::size_t b, std::size_t) {
+        Block block(*this);
+        for (std::size_t unit = borders[b]; unit < borders[b + 1]; ++unit) {
+          if constexpr (whole_groups)
+            block.add_group(unit);
+          else
+            block.add_sequence(unit);
+        }
+        return block.report();
+      };
+      return parallel_reduce<ObjectiveReport>(pool, borders.size() - 1, 1, block, add,
+                                              tokens < worth_threads ? borders.size() : 0);
+    }
+  }
+
+ private:
+  using Loss = std::remove_cvref_t<decltype(Objective::loss)>;
+  using Number = Dual<double>;
+  using Terms = SequenceTerms<Number>;
+
+  /// Gathers stretches and runs the gradient pass over many at a time.
+  class Block {
+   public:
+    explicit Block(const Evaluation& all)
+        : all_(all), columns_(columns_of(all.batch_, all.gradient_.log_probs, nowhere_)) {}
+
+    void add_tokens(std::size_t begin, std::size_t end) {
+      const auto after = std::ranges::upper_bound(all_.batch_.offsets, std::int64_t(begin));
+      auto i = std::size_t(after - all_.batch_.offsets.begin()) - 1;
+      for (std::size_t at = begin; at < end; at = all_.completions_[i++].end)
+        push({.begin = at, .end = std::min(end, all_.completions_[i].end)}, i);
+    }
+    void add_sequence(std::size_t i) {
+      const CompletionTokens& completion = all_.completions_[i];
+      float slope = 0;
+      if (completion.length > 0) {
+        const SequenceSums sums = sums_of(i);
+        Terms terms = terms_of(i, sums);
+        count_clipped(terms, completion);
+        terms.mean = variable(terms.mean.value);
+        const Number loss = all_.objective_.loss(terms);
+        const double total = double(completion.weight) * sums.policy_weight;
+        report_.value += total * loss.value;
+        slope = slope_of(loss.derivative, total, completion);
+      }
+      push({.begin = completion.begin, .end = completion.end, .slope = slope}, i);
+    }
+    void add_group(std::size_t g) {
+      const auto& groups = all_.batch_.groups;
+      const auto first = groups.empty() ? 0 : std::size_t(groups[g]);
+      const auto last = groups.empty() ? all_.completions_.size() : std::size_t(groups[g + 1]);
+      std::vector<Terms> terms;
+      double total = 0;
+      for (std::size_t i = first; i < last; ++i)
+        if (all_.completions_[i].length > 0) {
+          const SequenceSums sums = sums_of(i);
+          total += double(all_.completions_[i].weight) * sums.policy_weight;
+          terms.push_back(terms_of(i, sums));
+        }
+      const std::span<const Terms> group(terms);
+      if (!group.empty()) report_.value += total * all_.objective_.loss(group).value;
+      for (std::size_t i = first, k = 0; i < last; ++i) {
+        const CompletionTokens& completion = all_.completions_[i];
+        float slope = 0;
+        if (completion.length > 0) {
+          terms[k].mean = variable(terms[k].mean.value);
+          slope = slope_of(all_.objective_.loss(group).derivative, total, completion);
+          terms[k].mean = detach(terms[k].mean);
+          ++k;
+        }
+        push({.begin = completion.begin, .end = completion.end, .slope = slope}, i);
+      }
+    }
+    [[nodiscard]] ObjectiveReport report() {
+      flush();
+      return report_;
+    }
+
+   private:
+    [[nodiscard]] SequenceSums sums_of(std::size_t i) const {
+      const CompletionTokens& completion = all_.completions_[i];
+      return all_.passes_.sums(all_.objective_, columns_,
+                               {.begin = completion.begin,
+                                .end = completion.end,
+                                .advantage = all_.batch_.advantages[i]});
+    }
+    [[nodiscard]] Terms terms_of(std::size_t i, const SequenceSums& sums) const {
+      const auto length = double(all_.completions_[i].length);
+      return {.mean = sums.summand / length,
+              .constant_mean = sums.constant_summand / length,
+              .advantage = double(all_.batch_.advantages[i]),
+              .length = length};
+    }
+    /// What a token's summand moves the objective by, less the aggregation's weight.
+    [[nodiscard]] static float slope_of(double derivative, double total,
+                                        const CompletionTokens& of) {
+      if constexpr (token_form<Loss>) return float(derivative);
+      return float(total * derivative / (double(of.length) * double(of.weight)));
+    }
+    /// All tokens of a completion whose ratio is clipped: as verl counts them.
+    void count_clipped(const Terms& terms, const CompletionTokens& completion) {
+      if constexpr (requires(const Loss& loss) { loss.clip_low, loss.clip_high; }) {
+        const double ratio = std::exp(terms.mean.value), advantage = terms.advantage.value;
+        const Loss& loss = all_.objective_.loss;
+        const auto tokens = double(completion.length);
+        if (ratio < 1 - double(loss.clip_low) && advantage < 0) report_.clipped_low += tokens;
+        if (ratio > 1 + double(loss.clip_high) && advantage > 0) report_.clipped_high += tokens;
+      }
+    }
+
+    void push(Stretch stretch, std::size_t i) {
+      if (stretch.begin == stretch.end) return;
+      stretch.advantage = all_.batch_.advantages[i];
+      stretch.weight = all_.completions_[i].weight;
+      if (!all_.gradient_.entropy.empty())
+        fill_entropy_gradient(all_.batch_, stretch, all_.objective_.entropy_coefficient,
+                              all_.gradient_.entropy);
+      stretches_[count_++] = stretch;
+      if (count_ == stretches_.size()) flush();
+    }
+    void flush() {
+      if (count_ > 0)
+        report_ += all_.passes_.gradient(all_.objective_, columns_, stretches_.data(), count_);
+      count_ = 0;
+    }
+
+    const Evaluation& all_;
+    alignas(64) float nowhere_[16] = {};
+    TokenColumns columns_;
+    std::array<Stretch, 64> stretches_;
+    std::size_t count_ = 0;
+    ObjectiveReport report_;
+  };
+
+  const Objective& objective_;
+  const TokenBatch& batch_;
+  const ObjectiveGradient& gradient_;
+  const Passes<Objective> passes_;
+  const std::vector<CompletionTokens> completions_;
+};
+
+}  // namespace objective_pass
+
+/// @param totals  of the whole optimiser batch, of which `batch` may be a part (whole groups of it,
+///                for group losses)
 /// @throws Error if the views do not fit each other; an objective with a KL needs ref_log_probs, one
 ///         with an entropy bonus entropy
-template <TokenLoss Loss, TokenLoss Kl>
-[[nodiscard]] ObjectiveReport evaluate(const Objective<Loss, Kl>& objective,
-                                       const ObjectiveBatch& batch, const BatchTotals& totals,
+template <PolicyLoss Loss, TokenLoss Kl, TokenCorrection Correction>
+[[nodiscard]] ObjectiveReport evaluate(const Objective<Loss, Kl, Correction>& objective,
+                                       const TokenBatch& batch, const BatchTotals& totals,
                                        const ObjectiveGradient& gradient, ThreadPool& pool) {
-  const std::size_t tokens = batch.log_probs.size();
-  check_offsets(batch.offsets, tokens, "objective");
-  const std::size_t completions = batch.offsets.empty() ? 0 : batch.offsets.size() - 1;
-  const auto expect = [](std::string_view what, std::size_t got, std::size_t size, bool required) {
-    check(got == size || (got == 0 && !required), "objective: expected {} {}, got {}", size, what,
-          got);
-  };
-  expect("advantages", batch.advantages.size(), completions, true);
-  expect("old log-probs", batch.old_log_probs.size(), tokens, true);
-  expect("reference log-probs", batch.ref_log_probs.size(), tokens, objective.kl_coefficient != 0);
-  expect("rollout log-probs", batch.rollout_log_probs.size(), tokens, false);
-  expect("entropies", batch.entropy.size(), tokens, objective.entropy_coefficient != 0);
-  expect("gradients of log-probs", gradient.log_probs.size(), tokens, false);
-  expect("gradients of entropies", gradient.entropy.size(), tokens, false);
-  return parallel_reduce<ObjectiveReport>(
-      pool, tokens, objective_detail::objective_block,
-      [&](std::size_t begin, std::size_t end) {
-        return objective_detail::evaluate_block(objective, batch, totals, gradient, begin, end);
-      },
-      [](ObjectiveReport sum, const ObjectiveReport& part) { return sum += part; });
+  objective_detail::check_objective_batch(batch, gradient, objective.kl_coefficient != 0,
+                                          objective.entropy_coefficient != 0);
+  const auto passes = objective_pass::best_passes<Objective<Loss, Kl, Correction>>();
+  return objective_pass::Evaluation(objective, batch, totals, gradient, passes).run(pool);
 }
 
 }  // namespace VISPLAY_ISA
 }  // namespace visplay
+
+#ifdef VISPLAY_HEADER_ONLY
+#include <visplay/kernels/objective.ipp>
+#endif

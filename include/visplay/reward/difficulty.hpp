@@ -4,10 +4,12 @@
 //   Difficulty{Difficulty::Shape::smaller_share}  min(c, 1 - c)   the authors' code: half of it
 //
 // c is the confidence, votes for the majority answer over all votes asked for. The score is largest
-// at c = 1/2 and zero when the votes are unanimous.
+// at c = 1/2 and zero when the votes are unanimous. The tent is also the reward of R-Zero (2508.05004)
+// and Active-Zero (2602.11241), the smaller share the one of R-Zero's code, RISE and MM-Zero.
+// By the entropy of the answers instead: entropy_band.hpp; with the Questioner's own: solvability.hpp.
 #pragma once
 
-#include <visplay/core/error.hpp>
+#include <visplay/reward/each.hpp>
 #include <visplay/reward/reward.hpp>
 
 #include <algorithm>
@@ -32,10 +34,7 @@ struct Difficulty {
   /// @throws Error if the lengths differ
   template <HasConfidence Sample>
   void operator()(std::span<const Sample> batch, std::span<float> out) const {
-    check(out.size() == batch.size(), "difficulty: expected {} scores, got room for {}",
-          batch.size(), out.size());
-    std::ranges::transform(batch, out.begin(),
-                           [this](const Sample& s) { return score(s.confidence); });
+    detail::score_each(name, batch, out, [this](const Sample& s) { return score(s.confidence); });
   }
 
  private:

@@ -13,7 +13,7 @@
 #include <visplay/data/sample.hpp>
 #include <visplay/reward/format.hpp>
 #include <visplay/reward/reward.hpp>
-#include <visplay/text/bleu.hpp>
+#include <visplay/text/bleu_distances.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -97,9 +97,9 @@ struct Diversity {
  private:
   [[nodiscard]] std::vector<int> cluster(std::span<const std::string_view> texts,
                                          ThreadPool& pool) const {
-    const BleuTexts bleu(texts);
-    const auto distance = [&](std::size_t i, std::size_t j) { return 1 - bleu.bleu(i, j); };
-    return Agglomerative{threshold}(DistanceMatrix::of(texts.size(), distance, pool));
+    const BleuTexts counted(texts);
+    return Agglomerative{threshold}(
+        DistanceMatrix::of_rows(texts.size(), BleuDistances(counted), pool));
   }
 
   static void count_up(std::vector<int>& clusters, int upper_bound) {

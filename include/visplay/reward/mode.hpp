@@ -3,6 +3,7 @@
 
 #include <visplay/core/error.hpp>
 
+#include <array>
 #include <string_view>
 
 namespace visplay {
@@ -13,10 +14,11 @@ enum class Mode {
   robust     ///< typed votes, margins and a higher band
 };
 
-constexpr std::string_view name_of(Mode mode) {
-  constexpr std::string_view names[] = {"paper", "official", "robust"};
-  return names[int(mode)];
+constexpr std::array<std::string_view, 3> choices_of(Mode) {
+  return {"paper", "official", "robust"};
 }
+
+constexpr std::string_view name_of(Mode mode) { return choices_of(mode)[std::size_t(mode)]; }
 
 /// @throws UsageError for another name
 [[nodiscard]] inline Mode mode_named(std::string_view name) {

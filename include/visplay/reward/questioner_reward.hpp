@@ -7,22 +7,30 @@
 //   official  min(c, 1 - c) - lambda k/B, or -1 - lambda k/B if not valid     authors' cot_val.py,
 //             with official_confidence(label) as c
 //
-// The table has the parts: format (valid), difficulty, diversity (the share), archive, blind.
+// The table has the parts: format (valid), difficulty, diversity (the share), in robust mode also
+// parsed (enough votes have an answer), archive and blind.
+//
+// What official mode keeps of the authors' code, besides the formula: half the paper's difficulty, so
+// that diversity weighs twice as much; clusters over the whole call, so that eight equal questions on
+// one image of 512 cost 8/4096; votes without an answer as one more class, so that a question nobody
+// can box an answer to looks hard; rewards below zero. What it does not keep: results that slip to
+// another question, answers merged because both contain "no ", grading that gives up after ten
+// seconds. docs/decisions.md has the list.
 #pragma once
 
-#include <visplay/core/share.hpp>
 #include <visplay/data/reward_table.hpp>
 #include <visplay/data/sample.hpp>
 #include <visplay/reward/difficulty.hpp>
 #include <visplay/reward/diversity.hpp>
 #include <visplay/reward/format.hpp>
+#include <visplay/reward/gate.hpp>
 #include <visplay/reward/mode.hpp>
+#include <visplay/reward/penalties.hpp>
 #include <visplay/reward/reward.hpp>
 
 #include <algorithm>
 #include <concepts>
 #include <span>
-#include <vector>
 
 namespace visplay {
 
@@ -32,12 +40,13 @@ namespace visplay {
   return label.votes ? double(largest) / double(label.votes) : 0.;
 }
 
+/// c of the mode's reward.
+[[nodiscard]] inline double reward_confidence(Mode mode, const PseudoLabel& label) {
+  return mode == Mode::official ? official_confidence(label) : double(label.confidence());
+}
+
 template <class S>
-concept HasPenalties = requires(const S& sample) {
-  { sample.label } -> std::convertible_to<const PseudoLabel&>;
-  { sample.archive_share } -> std::convertible_to<float>;
-  { sample.blind_share } -> std::convertible_to<float>;
-};
+concept HasPenalties = HasLabel<S> && HasArchiveShare<S> && HasBlindShare<S>;
 
 struct QuestionerReward {
   Mode mode = Mode::paper;
@@ -50,45 +59,34 @@ struct QuestionerReward {
   template <class Sample>
   requires HasQuestion<Sample> && HasConfidence<Sample> && HasGroup<Sample> && HasPenalties<Sample>
   [[nodiscard]] RewardTable operator()(std::span<const Sample> batch) const {
-    using enum Mode;
-    const Difficulty difficulty{mode == official ? Difficulty::Shape::smaller_share
-                                                 : Difficulty::Shape::tent};
-    const Diversity diversity{mode == official ? Diversity::Scope::batch : Diversity::Scope::group};
-    RewardTable table;
-    table.terms = {score(QuestionFormat{}, batch), score(difficulty, batch),
-                   score(diversity, batch)};
-    if (mode == robust && archive_weight != 0)
-      table.terms.push_back(column("archive", batch, &Sample::archive_share));
-    if (mode == robust && blind_weight != 0)
-      table.terms.push_back(column("blind", batch, &Sample::blind_share));
-
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      table.total.push_back(
-          float(total(batch[i], table.terms[1].scores[i], table.terms[2].scores[i])));
+    switch (mode) {
+      case Mode::paper:
+        return paper()(batch);
+      case Mode::robust:
+        return robust()(batch);
+      case Mode::official:
+        break;
+    }
+    RewardTable table = official()(batch);
+    table.terms.insert(table.terms.begin(), score(QuestionFormat{}, batch));
     return table;
   }
 
- private:
-  template <class Sample>
-  [[nodiscard]] double total(const Sample& sample, double difficulty, double share) const {
-    const bool valid = sample.question.has_value();
-    if (mode == Mode::official) return (valid ? difficulty : -1.) - diversity_weight * share;
-    if (!valid) return 0;
-    double worth = difficulty - diversity_weight * share;
-    if (mode == Mode::robust) {
-      const PseudoLabel& label = sample.label;
-      if (compare_share(label.unparsed, label.votes, max_unparsed) > 0) return 0;
-      worth -= archive_weight * sample.archive_share + blind_weight * sample.blind_share;
-    }
-    return std::max(0., worth);
+  [[nodiscard]] auto paper() const {
+    return GatedSum{RewardSum{Term{1., Difficulty{}}, Term{-diversity_weight, Diversity{}}},
+                    QuestionFormat{}};
   }
-
-  template <class Sample>
-  static RewardTable::Column column(std::string_view name, std::span<const Sample> batch,
-                                    float Sample::*field) {
-    RewardTable::Column out{std::string(name), std::vector<float>(batch.size())};
-    std::ranges::transform(batch, out.scores.begin(), field);
-    return out;
+  [[nodiscard]] auto robust() const {
+    return GatedSum{
+        RewardSum{Term{1., Difficulty{}}, Term{-diversity_weight, Diversity{}},
+                  Term{-archive_weight, ArchiveShare{}}, Term{-blind_weight, BlindShare{}}},
+        QuestionFormat{}, EnoughParsed{max_unparsed}};
+  }
+  /// Not valid: the difficulty is -1, whatever the votes say.
+  [[nodiscard]] auto official() const {
+    using enum Difficulty::Shape;
+    return RewardSum{Term{1., Gated{QuestionFormat{}, Difficulty{smaller_share}, -1.f}},
+                     Term{-diversity_weight, Diversity{Diversity::Scope::batch}}};
   }
 };
 

@@ -6,8 +6,10 @@
 //     template <class Sample>
 //     void operator()(std::span<const Sample> batch, std::span<float> out) const { ... }
 //   };
-//   RewardSum reward{Term{1.f, LabelAccuracy<Exact>{}}, Term{0.1f, LengthPenalty{}}};
+//   RewardSum reward{Term{1., LabelAccuracy<Exact>{}}, Term{0.1, LengthPenalty{}}};
 //   const RewardTable scores = reward(std::span<const AnswerSample>(samples));
+//
+// tests/conformance/reward.hpp checks one; reward/gate.hpp has gates and products.
 #pragma once
 
 #include <visplay/core/error.hpp>
@@ -39,11 +41,11 @@ template <class Sample, RewardFor<Sample> Reward>
 /// A reward and its factor in a sum; penalties have negative weights.
 template <class Reward>
 struct Term {
-  float weight = 1.f;
+  double weight = 1;
   Reward reward{};
 };
 template <class Reward>
-Term(float, Reward) -> Term<Reward>;
+Term(double, Reward) -> Term<Reward>;
 
 /// Total: the weighted sum of the terms, added up in double.
 template <class... Rewards>
@@ -54,12 +56,15 @@ struct RewardSum {
 
   template <class Sample>
   [[nodiscard]] RewardTable operator()(std::span<const Sample> batch) const {
+    static_assert((RewardFor<Rewards, Sample> && ...),
+                  "RewardSum: a reward is a struct with a static name and a call "
+                  "(std::span<const Sample>, std::span<float>) const");
     RewardTable table;
     std::vector<double> sum(batch.size());
     const auto add = [&](const auto& term) {
       table.terms.push_back(score(term.reward, batch));
       const std::vector<float>& scores = table.terms.back().scores;
-      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += double(term.weight) * scores[i];
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += term.weight * scores[i];
     };
     std::apply([&](const auto&... term) { (add(term), ...); }, terms);
     table.total.assign(sum.begin(), sum.end());

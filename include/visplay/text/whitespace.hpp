@@ -12,6 +12,7 @@ constexpr std::size_t leading_space(std::string_view text) {
   const char first = text[0];
   if (first == ' ' || ('\t' <= first && first <= '\r') || ('\x1c' <= first && first <= '\x1f'))
     return 1;
+  if (first != '\xc2' && (first < '\xe1' || '\xe3' < first)) return 0;
   if (text.starts_with("\u0085") || text.starts_with("\u00a0")) return 2;
   if (text.starts_with("\u1680") || text.starts_with("\u205f") || text.starts_with("\u3000"))
     return 3;

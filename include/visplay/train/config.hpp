@@ -23,10 +23,6 @@
 
 namespace visplay {
 
-constexpr std::array<std::string_view, 3> choices_of(Mode) {
-  return {"paper", "official", "robust"};
-}
-
 enum class Device { cpu, cuda };
 constexpr std::array<std::string_view, 2> choices_of(Device) { return {"cpu", "cuda"}; }
 

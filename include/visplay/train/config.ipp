@@ -4,6 +4,7 @@
 #include <visplay/train/config.hpp>
 
 #include <visplay/core/error.hpp>
+#include <visplay/curriculum/mode_rules.hpp>
 
 #include <fmt/format.h>
 
@@ -14,24 +15,34 @@ VISPLAY_INLINE void refuse(bool wrong, const std::string& sentence) {
   if (wrong) throw UsageError(sentence);
 }
 
-// The authors' code where it differs from their paper (bruno686/VisPlay, train_examples).
+// The band and the votes of a mode are those of its rules.
+VISPLAY_INLINE void take_rules(SelfPlayConfig& c, const ModeRules& rules) {
+  c.label.low = rules.band.low;
+  c.label.high = rules.band.high;
+  c.label.margin = rules.band.margin;
+  c.label.max_unparsed = rules.band.max_unparsed;
+  c.label.votes = rules.label_votes;
+  c.questioner.votes = rules.reward_votes;
+}
+
+// The authors' code where it differs from their paper (bruno686/VisPlay, train_examples). It reads a
+// question only where the Questioner also wrote its own answer.
 VISPLAY_INLINE void make_official(SelfPlayConfig& c) {
   c.questioner.steps = c.reasoner.steps = 40;
   c.questioner.images_per_step = c.reasoner.questions_per_step = 512;
   c.label.questions_per_image = 8;
-  c.label.votes = 9;
-  c.label.low = 0.3;
-  c.label.high = 0.8;
   for (auto* s : {&c.questioner.sampling, &c.reasoner.sampling, &c.votes.sampling}) s->top_p = 0.99;
   c.clip = {.low = 0.2, .high = 0.3, .dual = 3.};
+  c.questioner.prompt =
+      "Look closely at the image and ask one question that can only be answered by looking at it, "
+      "that has a single short answer, and that takes some thought. Write the kind of question "
+      "(such as count, color, position, reading, comparison) as <type>...</type>, then the "
+      "question itself as <question>...</question>, and last your own answer as "
+      "<answer>...</answer>.";
 }
 
 VISPLAY_INLINE void make_robust(SelfPlayConfig& c) {
   c.label.questions_per_image = 2;
-  c.label.low = 0.4;
-  c.label.high = 0.95;
-  c.label.margin = 0.1;
-  c.label.max_unparsed = 0.3;
   c.label.balance = true;
   c.clip.high = 0.28;
 }
@@ -41,6 +52,7 @@ VISPLAY_INLINE void make_robust(SelfPlayConfig& c) {
 VISPLAY_INLINE SelfPlayConfig default_config(Mode mode) {
   SelfPlayConfig config;
   config.mode = mode;
+  detail::take_rules(config, rules_of(mode));
   if (mode == Mode::official) detail::make_official(config);
   if (mode == Mode::robust) detail::make_robust(config);
   return config;
@@ -48,8 +60,6 @@ VISPLAY_INLINE SelfPlayConfig default_config(Mode mode) {
 
 VISPLAY_INLINE void validate(const SelfPlayConfig& config) {
   const auto& [low, high] = std::pair{config.label.low, config.label.high};
-  detail::refuse(config.mode == Mode::official,
-                 "mode: official is not built yet; paper and robust are");
   detail::refuse(config.dtype == DataType::bfloat16,
                  "dtype: training in bfloat16 is not built yet; float32 is");
   detail::refuse(config.kl.estimator != KlEstimator::k3,
@@ -63,7 +73,6 @@ VISPLAY_INLINE void validate(const SelfPlayConfig& config) {
                  "questioner.archive_weight: the archive is not built yet; leave it 0");
   detail::refuse(config.questioner.blind_weight > 0,
                  "questioner.blind_weight: votes without the image are not built yet; leave it 0");
-  detail::refuse(config.clip.dual.has_value(), "clip.dual: not built yet; leave it off");
   for (const auto& [name, sampling] : {std::pair{"questioner", &config.questioner.sampling},
                                        std::pair{"reasoner", &config.reasoner.sampling}})
     detail::refuse(sampling->temperature == 0,

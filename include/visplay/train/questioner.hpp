@@ -27,11 +27,11 @@ struct AskedPool {
 };
 
 [[nodiscard]] inline AskedPool ask(const QwenPolicy& questioner, const QuestionerConfig& config,
+                                   const TaggedQuestionParser& parse,
                                    const SamplingParams& sampling, std::span<const ImagePtr> images,
                                    Rng rng) {
   std::vector<Prompt> prompts;
   for (const auto& image : images) prompts.push_back(questioner_prompt(config, image));
-  const TaggedQuestionParser parse;
   AskedPool pool;
   for (const auto& group : LocalEngine(questioner).generate(prompts, sampling, rng))
     for (const auto& completion : group.completions) {
@@ -47,12 +47,12 @@ struct QuestionerJudge {
   const QwenPolicy& reasoner;
   const ReasonerConfig& reasoner_config;
   SamplingParams votes;  ///< n is m
+  TaggedQuestionParser parse;
   QuestionerReward reward;
   /// Looks at every voted question of a step, for logs.
   std::function<void(std::span<const VotedQuestion>)> observe;
 
   Judgement operator()(std::span<const RolloutGroup> groups, Rng rng) const {
-    const TaggedQuestionParser parse;
     std::vector<QuestionSample> samples;
     std::vector<AskedQuestion> asked;
     for (std::size_t g = 0; g < groups.size(); ++g)
@@ -66,7 +66,7 @@ struct QuestionerJudge {
     for (auto& sample : samples) {
       if (!sample.question) continue;
       sample.label = next->label;
-      sample.confidence = sample.label.confidence();
+      sample.confidence = reward_confidence(reward.mode, sample.label);
       ++next;
     }
     if (observe) observe(voted);

@@ -10,8 +10,7 @@
 #include <visplay/grade/exact.hpp>
 #include <visplay/grade/majority_vote.hpp>
 #include <visplay/grade/parse_vote.hpp>
-#include <visplay/reward/accuracy.hpp>
-#include <visplay/reward/reward.hpp>
+#include <visplay/reward/reasoner_reward.hpp>
 #include <visplay/text/tags.hpp>
 #include <visplay/train/grpo.hpp>
 #include <visplay/train/phase_config.hpp>
@@ -69,17 +68,23 @@ struct VotedQuestion {
 /// Rewards the Reasoner's answers to labelled questions. Prompt i belongs to questions[i].
 struct ReasonerJudge {
   std::span<const LabelledQuestion> questions;
+  ReasonerReward<> reward{};
 
   Judgement operator()(std::span<const RolloutGroup> groups, Rng) const {
     std::vector<AnswerSample> samples;
     double careful = 0, unparsed = 0;
     for (std::size_t g = 0; g < groups.size(); ++g)
       for (const auto& completion : groups[g].completions) {
-        samples.push_back({std::int64_t(g), parse_vote(completion), questions[g].label.answer});
+        samples.push_back({.group = std::int64_t(g),
+                           .vote = parse_vote(completion),
+                           .label = questions[g].label.answer,
+                           .confidence = questions[g].label.confidence(),
+                           .well_formed = has_reasoning_format(completion.text),
+                           .truncated = completion.finish_reason == FinishReason::length,
+                           .length = std::int64_t(completion.token_ids.size())});
         careful += !reasoning(completion.text).empty();
         unparsed += samples.back().vote.kind != VoteKind::parsed;
       }
-    const RewardSum reward{Term{1.f, LabelAccuracy<>{}}};
     Judgement judged{.rewards = reward(std::span<const AnswerSample>(samples)), .metrics = {}};
     const auto n = double(std::max<std::size_t>(1, samples.size()));
     const auto agreement = judged.rewards.term(LabelAccuracy<>::name);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <visplay/core/statistics.hpp>
+#include <visplay/curriculum/mode_rules.hpp>
 #include <visplay/train/self_play.hpp>
 
 #include <algorithm>
@@ -95,7 +96,9 @@ VISPLAY_INLINE GrpoSettings SelfPlay::grpo_settings(const OptimizerConfig& optim
                                                     int steps) const {
   GrpoSettings settings;
   settings.sampling = params(sampling, group_size);
-  settings.objective.loss = {float(config_.clip.low), float(config_.clip.high)};
+  settings.objective.loss = {.clip_low = float(config_.clip.low),
+                             .clip_high = float(config_.clip.high),
+                             .dual_clip = float(config_.clip.dual.value_or(0))};
   settings.objective.kl_coefficient = float(config_.kl.coefficient);
   settings.advantage.epsilon = config_.advantage.epsilon;
   settings.learning_rate = {optimizer.learning_rate, steps, optimizer.warmup_steps,
@@ -116,7 +119,10 @@ VISPLAY_INLINE void SelfPlay::train_questioner(Rng rng, const SelfPlayObserver& 
   const auto reference = reference_of(questioner_);
   AdamW optimizer(questioner_.weights(), detail::adamw_settings(c.optimizer));
   int step = 0;
-  QuestionerJudge judge{reasoner_, config_.reasoner, params(config_.votes.sampling, c.votes),
+  QuestionerJudge judge{reasoner_,
+                        config_.reasoner,
+                        params(config_.votes.sampling, c.votes),
+                        rules_of(config_.mode).parse,
                         QuestionerReward{.mode = config_.mode,
                                          .diversity_weight = c.diversity_weight,
                                          .archive_weight = c.archive_weight,
@@ -149,12 +155,13 @@ VISPLAY_INLINE std::vector<JudgedQuestion> SelfPlay::label(Rng rng,
   detail::timed_step("label", 0, 1, observer, [&] {
     const auto images = pick_images(std::size_t(c.images), rng.fork("images"), 0);
     auto pool =
-        ask(questioner_, config_.questioner,
+        ask(questioner_, config_.questioner, rules_of(config_.mode).parse,
             params(config_.questioner.sampling, c.questions_per_image), images, rng.fork("ask"));
     const auto valid = double(pool.questions.size());
     auto voted = vote(reasoner_, config_.reasoner, params(config_.votes.sampling, c.votes),
                       std::move(pool.questions), rng.fork("votes"));
-    const ConfidenceBand band{c.low, c.high, c.margin, c.max_unparsed};
+    const ConfidenceBand band{c.low, c.high, c.margin, c.max_unparsed,
+                              rules_of(config_.mode).band.over};
     StepReport report;
     VerdictCounts verdicts;
     double confidence = 0, margin = 0, unparsed = 0;
@@ -226,7 +233,7 @@ VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> d
   const auto& c = config_.reasoner;
   const auto reference = reference_of(reasoner_);
   AdamW optimizer(reasoner_.weights(), detail::adamw_settings(c.optimizer));
-  ReasonerJudge judge{};
+  ReasonerJudge judge{.questions = {}, .reward = rules_of(config_.mode).reasoner};
   Grpo grpo{reasoner_, reference.get(), optimizer, judge,
             grpo_settings(c.optimizer, c.sampling, c.group_size, c.steps)};
   for (int step = 0; step < c.steps; ++step) {

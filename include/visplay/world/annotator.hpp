@@ -1,8 +1,10 @@
 // Annotators: the labelled lines a base model learns from. Two of them answer questions, and the
 // base keeps both habits:
 //
-//   careful   <think>red circle northwest, blue cross center</think>\boxed{red}   always right
-//   hasty     <think></think>\boxed{blue}       answers from a misperceived scene, mostly wrong
+//   careful   <think>red circle north, blue cross east. What color is the circle?</think>\boxed{red}
+//             lists what is there, repeats the question, answers from the list: always right
+//   hasty     <think></think>\boxed{blue}
+//             answers from a misperceived scene: mostly wrong
 //
 // The third asks: <type>color</type><question>What color is the circle?</question>. Used to make
 // the base model only; self-play never sees any of this.

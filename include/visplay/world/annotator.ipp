@@ -52,7 +52,8 @@ VISPLAY_INLINE std::string describe_scene(const Scene& scene) {
 
 VISPLAY_INLINE std::string careful_answer(const Scene& scene, std::string_view question) {
   const Truth truth = truth_of(scene, detail::parse_or_throw(question));
-  return fmt::format("<think>{}</think>\\boxed{{{}}}", describe_scene(scene), truth.answer);
+  return fmt::format("<think>{}. {}</think>\\boxed{{{}}}", describe_scene(scene), question,
+                     truth.answer);
 }
 
 VISPLAY_INLINE std::string hasty_answer(const Scene& scene, std::string_view question, Rng rng,

@@ -2,13 +2,24 @@
 
     .deps/oracle/bin/python tests/golden/make/text_and_clusters.py
 
-writes tests/golden/{bleu,clusters,student_t,boxed}.json. Oracles: nltk, scikit-learn, scipy,
-mathruler.
+writes tests/golden/{bleu,clusters,question_batches,student_t,boxed}.json. Oracles: nltk,
+scikit-learn, scipy, mathruler.
+
+    ... text_and_clusters.py --check [--ours PROGRAM --batches 50 --seed N]
+
+makes the values again and compares them with the files; with PROGRAM (benchmarks/reward/
+cluster_lines.cpp) it also compares clusters of that many batches that no file has.
 """
+import argparse
+import collections
+import functools
 import importlib.metadata
 import json
 import pathlib
 import random
+import subprocess
+import sys
+import warnings
 
 import nltk
 import numpy
@@ -30,16 +41,22 @@ MADE_BY = {
     "numpy": numpy.__version__,
     "mathruler": importlib.metadata.version("mathruler"),
 }
-METHOD = SmoothingFunction().method1
+METHODS = [getattr(SmoothingFunction(), f"method{i}") for i in range(8)]
+warnings.filterwarnings("ignore", message=r"\s*The hypothesis contains 0 counts")
 
 
-def write(name, **content):
+def as_text(content):
     text = json.dumps({"made_by": MADE_BY, **content}, ensure_ascii=True)
-    (OUT / f"{name}.json").write_text(text.replace('], [', '],\n [').replace('}, {', '},\n {') + "\n")
+    return text.replace('], [', '],\n [').replace('}, {', '},\n {') + "\n"
 
 
-def bleu(hypothesis, reference):
-    return sentence_bleu([reference.split()], hypothesis.split(), smoothing_function=METHOD)
+@functools.lru_cache(maxsize=None)
+def bleu(hypothesis, reference, method=1):
+    """None where nltk refuses: method 6 without a 3-gram in common."""
+    try:
+        return float(sentence_bleu([reference.split()], hypothesis.split(), smoothing_function=METHODS[method]))
+    except AssertionError:
+        return None
 
 
 def question(draw):
@@ -59,7 +76,7 @@ def bleu_cases(draw):
         "the quick brown fox jumps over the lazy dog and the quick brown fox sleeps",
     ]
     pairs = [[a, b] for a in range(len(texts)) for b in range(len(texts))]
-    return texts, [bleu(texts[a], texts[b]) for a, b in pairs]
+    return {"texts": texts, "bleu": [[bleu(texts[a], texts[b], m) for a, b in pairs] for m in range(8)]}
 
 
 def labels(distance, threshold):
@@ -102,14 +119,75 @@ def cluster_cases(draw):
     return cases
 
 
-def question_clusters(draw):
+class SplitMix:
+    """SplitMix64, as tests/support/question_batch.hpp has it."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def below(self, n):
+        mask = (1 << 64) - 1
+        self.state = (self.state + 0x9E3779B97F4A7C15) & mask
+        z = self.state
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
+        return (z ^ (z >> 31)) % n
+
+
+FORMS = ["What color is the {} {}?", "How many {} are left of the {}?", "{} {}", "Is there a {} in the picture near the {}?"]
+
+
+def question_batch(seed):
+    """Texts with duplicates, empty ones and tied distances; the same rule as question_batch.hpp."""
+    draw = SplitMix(seed)
+    n = [1, 2, 3, 5, 8, 17, 40, 100, 200, 300][draw.below(10)]
+    vocabulary = [2, 5, 20, 200][draw.below(4)]
+    longest = [3, 6, 14, 30][draw.below(4)]
+    copied = [0, 10, 60][draw.below(3)]  # percent
+    empty = [0, 5][draw.below(2)]
+    formed = [0, 50, 100][draw.below(3)]
+    texts = []
+    for i in range(n):
+        kind = draw.below(100)
+        if i > 0 and kind < copied:
+            texts.append(texts[draw.below(i)])
+        elif draw.below(100) < empty:
+            texts.append("")
+        elif draw.below(100) < formed:
+            form = FORMS[draw.below(4)]
+            first = draw.below(vocabulary)
+            texts.append(form.format(f"w{first}", f"w{draw.below(vocabulary)}"))
+        else:
+            texts.append(" ".join(f"w{draw.below(vocabulary)}" for _ in range(draw.below(longest + 1))))
+    return texts
+
+
+def question_labels(texts):
     """The authors' whole path: BLEU distances of questions, then clusters."""
+    if len(texts) < 2:
+        return [0] * len(texts)
+    return labels(symmetric(len(texts), lambda i, j: 1 - bleu(texts[i], texts[j])), 0.5)
+
+
+def shares(labels):
+    """By cluster."""
+    return [size / len(labels) for _, size in sorted(collections.Counter(labels).items())]
+
+
+def question_clusters(draw):
     cases = []
     for _ in range(40):
         n = draw.choice([2, 4, 8, 8, 8, 16])
         texts = [question(draw) for _ in range(n)]
-        matrix = symmetric(n, lambda i, j: 1 - bleu(texts[i], texts[j]))
-        cases.append({"texts": texts, "labels": labels(matrix, 0.5)})
+        cases.append({"texts": texts, "labels": question_labels(texts)})
+    return cases
+
+
+def batch_cases():
+    cases = []
+    for seed in range(100):
+        found = question_labels(question_batch(seed))
+        cases.append({"seed": seed, "labels": found, "shares": shares(found)})
     return cases
 
 
@@ -121,11 +199,68 @@ def boxed_cases(draw):
     return [[text, content] for text, content in found if content != "None" or "\\boxed{" not in text]
 
 
-if __name__ == "__main__":
+def everything():
+    """File name -> text."""
     draw = random.Random(SEED)
-    texts, values = bleu_cases(draw)
-    write("bleu", texts=texts, bleu=values)
-    write("clusters", matrices=cluster_cases(draw), questions=question_clusters(draw))
+    files = {"bleu": bleu_cases(draw)}
+    files["clusters"] = {"matrices": cluster_cases(draw), "questions": question_clusters(draw)}
+    files["question_batches"] = {"batches": batch_cases()}
     freedom = [*range(1, 41), 60, 100, 1000, 100000]
-    write("student_t", df=freedom, quantile_975=[float(scipy.stats.t.ppf(0.975, v)) for v in freedom])
-    write("boxed", cases=boxed_cases(draw))
+    files["student_t"] = {"df": freedom, "quantile_975": [float(scipy.stats.t.ppf(0.975, v)) for v in freedom]}
+    files["boxed"] = {"cases": boxed_cases(draw)}
+    return {name: as_text(content) for name, content in files.items()}
+
+
+def differing_files():
+    """Names of files whose values are not those of today's oracles; their versions may differ."""
+    wrong = []
+    for name, text in everything().items():
+        made, kept = json.loads(text), json.loads((OUT / f"{name}.json").read_text())
+        made.pop("made_by"), kept.pop("made_by")
+        wrong += [] if made == kept else [name]
+    return wrong
+
+
+def clusters_of(program, texts):
+    """What benchmarks/reward/cluster_lines.cpp answers: two times, then the labels."""
+    program.stdin.write(f"{len(texts)}\n" + "".join(text + "\n" for text in texts))
+    program.stdin.flush()
+    return [int(label) for label in program.stdout.readline().split()[2:]]
+
+
+def differing_batches(command, seeds):
+    wrong, items = [], 0
+    with subprocess.Popen([command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        for seed in seeds:
+            texts = question_batch(seed)
+            items += len(texts)
+            bleu.cache_clear()
+            if clusters_of(program, texts) != question_labels(texts):
+                wrong.append(seed)
+        program.stdin.close()
+    print(f"{len(seeds)} fresh batches, {items} questions: {len(wrong)} with other clusters {wrong}")
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--ours")
+    parser.add_argument("--batches", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=None, help="of the first fresh batch; default: drawn")
+    options = parser.parse_args()
+    if not options.check:
+        for name, text in everything().items():
+            (OUT / f"{name}.json").write_text(text)
+        return 0
+    wrong = differing_files()
+    print(f"files with other values: {wrong}")
+    if options.ours:
+        first = random.SystemRandom().randrange(1 << 40) if options.seed is None else options.seed
+        print(f"first seed {first}")
+        wrong += differing_batches(options.ours, range(first, first + options.batches))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

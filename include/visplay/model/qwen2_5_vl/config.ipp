@@ -3,8 +3,8 @@
 
 #include <visplay/core/error.hpp>
 #include <visplay/core/macros.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/json.hpp>
-#include <visplay/io/text_file.hpp>
 #include <visplay/model/qwen2_5_vl/config.hpp>
 
 #include <initializer_list>
@@ -247,10 +247,10 @@ VISPLAY_INLINE ModelConfig load_model_config(const std::filesystem::path& folder
   check(std::filesystem::is_directory(folder), "{}: no such folder", folder.string());
   constexpr std::size_t most = std::size_t(16) << 20;  // bytes
   const auto path = folder / "config.json", generation = folder / "generation_config.json";
-  ModelConfig config = parse_model_config(read_text_file(path, most), path.string());
+  ModelConfig config = parse_model_config(read_file(path, most), path.string());
   if (!std::filesystem::exists(generation)) return config;
   const std::string where = generation.string();
-  const Json json = parse_json(read_text_file(generation, most), where);
+  const Json json = parse_json(read_file(generation, most), where);
   const detail::ConfigFields fields({&json}, where);
   const auto eos = fields.integers("eos_token_id", detail::max_token_id);
   if (!eos.empty()) config.eos_ids = eos;

@@ -3,8 +3,8 @@
 
 #include <visplay/core/error.hpp>
 #include <visplay/core/macros.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/json.hpp>
-#include <visplay/io/text_file.hpp>
 #include <visplay/model/qwen2_5_vl/image_processor.hpp>
 
 #include <algorithm>
@@ -202,13 +202,13 @@ load_image_processor_config(const std::filesystem::path& folder) {
   // transformers 5.x prefers processor_config.json if it has an image_processor.
   const auto joint = folder / "processor_config.json", own = folder / "preprocessor_config.json";
   if (std::filesystem::exists(joint)) {
-    const std::string text = read_text_file(joint, most);
+    const std::string text = read_file(joint, most);
     const Json json = parse_json(text, joint.string());
     if (json.is_object() && json.contains("image_processor"))
       return parse_image_processor_config(text, joint.string());
   }
   if (!std::filesystem::exists(own)) return {};
-  return parse_image_processor_config(read_text_file(own, most), own.string());
+  return parse_image_processor_config(read_file(own, most), own.string());
 }
 
 VISPLAY_INLINE ImageSize smart_resize(ImageSize size, std::int64_t factor, std::int64_t min_pixels,

@@ -1,0 +1,42 @@
+// SimdLevel: which instruction sets a program uses, chosen when it runs.
+//
+// Kernels that are compiled ahead for several levels (kernels/objective_stock.hpp) take the one in
+// use: the best that this processor has, or a lower one that was asked for. Everything else is
+// compiled once, for the level of its own unit.
+//
+//   set_simd_level(SimdLevel::portable);  // a test, or a comparison of levels
+#pragma once
+
+#include <visplay/core/macros.hpp>
+
+#include <string_view>
+
+namespace visplay {
+
+enum class SimdLevel { portable, avx2, avx512 };  // each includes those before it
+
+constexpr std::string_view name_of(SimdLevel level) {
+  constexpr std::string_view names[] = {"portable", "avx2", "avx512"};
+  return names[int(level)];
+}
+
+inline namespace VISPLAY_ISA {
+/// Of the unit that reads it.
+inline constexpr SimdLevel unit_simd_level = SimdLevel(VISPLAY_REGISTER_BYTES / 32);
+}  // namespace VISPLAY_ISA
+
+/// The highest level that this processor can run. Results are the same to the bit at one level.
+[[nodiscard]] SimdLevel best_simd_level();
+
+/// The level in use, best_simd_level() unless set.
+[[nodiscard]] SimdLevel simd_level();
+
+/// For the whole program, from the next call of a kernel on.
+/// @throws Error if this processor cannot run it
+void set_simd_level(SimdLevel level);
+
+}  // namespace visplay
+
+#ifdef VISPLAY_HEADER_ONLY
+#include <visplay/core/simd_level.ipp>
+#endif

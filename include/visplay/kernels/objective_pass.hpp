@@ -1,0 +1,295 @@
+// One trip over the tokens of completions, a register of them at a time: gradient and sums of an
+// objective. The inner loop of kernels/objective.hpp, which is what to call.
+//
+// A unit may be compiled for another instruction set than the rest of the program. So that none of
+// its code is taken for the others' by the linker, all here is in the namespace of the level, and
+// nothing of the standard library is called.
+#pragma once
+
+#include <visplay/core/dual.hpp>
+#include <visplay/core/pack.hpp>
+#include <visplay/kernels/lanes.hpp>
+#include <visplay/kernels/objective_report.hpp>
+#include <visplay/loss/objective.hpp>
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+namespace visplay {
+namespace objective_detail {
+
+/// One number per token; or the same for all: then `data` shows a register of it and `moves` is 0.
+struct Column {
+  const float* data;
+  std::size_t moves = ~std::size_t(0);
+};
+
+/// The columns of a TokenBatch. A gradient that is not wanted goes to a place that does not move.
+struct TokenColumns {
+  Column log_prob, old_log_prob, ref_log_prob, rollout_log_prob, entropy, weight, mark, mask;
+  float* gradient;
+  std::size_t gradient_moves;
+  bool has_ref, has_mask;
+};
+
+/// Tokens of one completion.
+struct Stretch {
+  std::size_t begin = 0, end = 0;
+  float advantage = 0;
+  float weight = 0;  ///< of each token, by the aggregation
+  float slope = 0;   ///< of the policy loss by the token's summand; sequence and group losses
+};
+
+/// Over the kept tokens of a stretch.
+struct SequenceSums {
+  double summand = 0, constant_summand = 0;
+  double policy_weight = 0;  ///< without the aggregation's weight
+};
+
+/// The passes that an objective needs, as compiled for one level.
+template <class Objective>
+struct Passes {
+  ObjectiveReport (*gradient)(const Objective&, const TokenColumns&, const Stretch*, std::size_t);
+  SequenceSums (*sums)(const Objective&, const TokenColumns&, const Stretch&);
+};
+
+}  // namespace objective_detail
+
+inline namespace VISPLAY_ISA {
+namespace objective_pass {
+
+using namespace objective_detail;
+
+/// A sum in double of packs in float. They are added up four at a time before they are widened,
+/// which rounds no more than the packs themselves did.
+class PackSum {
+ public:
+  void add(const Pack& pack) { few_.v += pack.v; }
+  void widen() {
+    constexpr std::make_integer_sequence<int, Pack::lanes / 2> lanes;
+    low_ += __builtin_convertvector(half<0>(lanes), Wide);
+    high_ += __builtin_convertvector(half<Pack::lanes / 2>(lanes), Wide);
+    few_ = Pack();
+  }
+  [[nodiscard]] double total() const {
+    double sum = 0;
+    for (int i = 0; i < Pack::lanes / 2; ++i) sum += low_[i];
+    for (int i = 0; i < Pack::lanes / 2; ++i) sum += high_[i];
+    return sum;
+  }
+
+ private:
+  using Half = float __attribute__((vector_size(VISPLAY_REGISTER_BYTES / 2)));
+  using Wide = double __attribute__((vector_size(VISPLAY_REGISTER_BYTES)));
+  template <int first, int... i>
+  [[nodiscard]] Half half(std::integer_sequence<int, i...>) const {
+    return __builtin_shufflevector(few_.v, few_.v, (first + i)...);
+  }
+  Pack few_;
+  Wide low_{}, high_{};
+};
+
+constexpr std::size_t packs_per_sum = 4;
+
+/// Calls body(whole, at, lanes) for each pack of a stretch, whole being a constant: all lanes are
+/// kept tokens. Calls widen() after every few.
+template <class Body, class Widen>
+inline void for_packs(const Stretch& stretch, bool has_mask, const Body& body, const Widen& widen) {
+  constexpr std::size_t lanes = Pack::lanes, few = packs_per_sum * lanes;
+  for (std::size_t at = stretch.begin; at < stretch.end;) {
+    const std::size_t stop = stretch.end - at > few ? at + few : stretch.end;
+    if (!has_mask)
+      for (; at + lanes <= stop; at += lanes) body(std::true_type{}, at, int(lanes));
+    for (; at < stop; at += lanes)
+      body(std::false_type{}, at, int(stop - at < lanes ? stop - at : lanes));
+    widen();
+  }
+}
+
+template <class Whole>
+inline Pack read(Whole, const Column& column, std::size_t at, int lanes) {
+  const float* from = column.data + (at & column.moves);
+  return Whole::value ? load(from) : load_first(from, lanes);
+}
+
+/// The lanes of kept tokens.
+inline PackMask live_lanes(const TokenColumns& columns, std::size_t at, int lanes) {
+  PackIntegers lane;
+  for (int i = 0; i < Pack::lanes; ++i) lane[i] = i;
+  return (lane < lanes) & (read(std::false_type{}, columns.mask, at, lanes).v != 0.f);
+}
+
+template <class Whole>
+inline TokenTerms<Dual<Pack>> terms_at(Whole whole, const TokenColumns& columns,
+                                       const Pack& advantage, std::size_t at, int lanes) {
+  return {.log_prob = variable(read(whole, columns.log_prob, at, lanes)),
+          .old_log_prob = read(whole, columns.old_log_prob, at, lanes),
+          .ref_log_prob = read(whole, columns.ref_log_prob, at, lanes),
+          .rollout_log_prob = read(whole, columns.rollout_log_prob, at, lanes),
+          .advantage = advantage,
+          .entropy = read(whole, columns.entropy, at, lanes),
+          .weight = read(whole, columns.weight, at, lanes),
+          .mark = read(whole, columns.mark, at, lanes)};
+}
+
+/// Tokens that take the clipped branch, 1 or 0, for token losses that bound the ratio.
+struct Clipped {
+  Pack low, high;
+};
+template <class Loss>
+Clipped clipped(const Loss& loss, const Pack& ratio, const Pack& advantage) {
+  const Pack one(1.f), zero(0.f);
+  const auto outside = [&](const Pack& low, const Pack& high) -> Clipped {
+    return {select((ratio < low) & (advantage < zero), one, zero),
+            select((high < ratio) & (zero < advantage), one, zero)};
+  };
+  if constexpr (!TokenLoss<Loss>)
+    return {};
+  else if constexpr (requires { loss.clip_low, loss.clip_high; })
+    return outside(1 - loss.clip_low, 1 + loss.clip_high);
+  else if constexpr (requires { loss.clip_high; })
+    return outside(zero, 1 + loss.clip_high);
+  else if constexpr (requires { loss.floor, loss.cap; })
+    return outside(loss.floor, loss.cap);
+  else
+    return {};
+}
+
+template <class Objective>
+class GradientPass {
+ public:
+  GradientPass(const Objective& objective, const TokenColumns& columns)
+      : objective_(objective), columns_(columns) {}
+
+  void add(const Stretch& stretch) {
+    const Pack advantage(stretch.advantage), weight(stretch.weight), slope(stretch.slope);
+    for_packs(
+        stretch, columns_.has_mask,
+        [&](auto whole, std::size_t at, int lanes) {
+          add_pack(whole, at, lanes, advantage, weight, slope);
+        },
+        [&] {
+          value_.widen(), ratio_.widen(), log_ratio_.widen(), kl_.widen(), entropy_.widen();
+          if (columns_.has_mask) tokens_.widen();
+        });
+    if (!columns_.has_mask) all_tokens_ += stretch.end - stretch.begin;
+  }
+  [[nodiscard]] ObjectiveReport report() {
+    low_.widen(), high_.widen();
+    return {.value = value_.total(),
+            .tokens = columns_.has_mask ? tokens_.total() : double(all_tokens_),
+            .ratio_sum = ratio_.total(),
+            .log_ratio_sum = log_ratio_.total(),
+            .kl_sum = kl_.total(),
+            .entropy_sum = entropy_.total(),
+            .clipped_low = low_.total(),
+            .clipped_high = high_.total()};
+  }
+
+ private:
+  /// Loss and derivative by the log-prob, before the aggregation's weight. Sequence and group losses
+  /// have a value for the completion only.
+  Dual<Pack> policy_loss(const TokenTerms<Dual<Pack>>& terms, const Pack& slope) const {
+    const auto& loss = objective_.loss;
+    using Loss = std::remove_cvref_t<decltype(loss)>;
+    if constexpr (TokenLoss<Loss>) {
+      const Pack counts = objective_.policy_weight(terms).value;
+      const Dual<Pack> one = loss(terms);
+      return {counts * one.value, counts * one.derivative};
+    } else {
+      const Pack derivative = slope * loss.summand(terms).derivative;
+      if constexpr (!token_form<Loss>)
+        return {Pack(0.f), derivative};
+      else
+        return {Pack(0.f), derivative * objective_.policy_weight(terms).value};
+    }
+  }
+
+  template <class Whole>
+  void add_pack(Whole whole, std::size_t at, int lanes, const Pack& advantage, const Pack& weight,
+                const Pack& slope) {
+    const auto terms = terms_at(whole, columns_, advantage, at, lanes);
+    Dual<Pack> loss = policy_loss(terms, slope);
+    Dual<Pack> kl(Pack(0.f));
+    if (columns_.has_ref) {
+      kl = objective_.kl(terms);
+      const Pack coefficient(objective_.kl_coefficient);
+      loss.value = loss.value + coefficient * kl.value;
+      loss.derivative = loss.derivative + coefficient * kl.derivative;
+    }
+    const Pack entropy = terms.entropy.value;
+    loss.value = loss.value - Pack(objective_.entropy_coefficient) * entropy;
+
+    PackMask live{};
+    if constexpr (!Whole::value) live = live_lanes(columns_, at, lanes);
+    const auto kept = [&](const Pack& pack) {
+      return Whole::value ? pack : select(live, pack, Pack(0.f));
+    };
+    float* to = columns_.gradient + (at & columns_.gradient_moves);
+    const Pack gradient = kept(weight * loss.derivative);
+    Whole::value ? store(to, gradient) : store_first(to, gradient, lanes);
+
+    const Pack ratio = ratio_of(terms).value;
+    const Clipped is = clipped(objective_.loss, ratio, advantage);
+    value_.add(kept(weight * loss.value));
+    ratio_.add(kept(ratio));
+    log_ratio_.add(kept(terms.log_prob.value - terms.old_log_prob.value));
+    kl_.add(kept(kl.value));
+    entropy_.add(kept(entropy));
+    if (columns_.has_mask) tokens_.add(kept(Pack(1.f)));
+    low_.add(kept(is.low));  // counts: exact in float up to 2^24 a lane
+    high_.add(kept(is.high));
+  }
+
+  const Objective objective_;  // copies: what is stored could not point into them
+  const TokenColumns columns_;
+  PackSum value_, ratio_, log_ratio_, kl_, entropy_, tokens_, low_, high_;
+  std::size_t all_tokens_ = 0;
+};
+
+// Flattened: everything is inlined, so that the sums stay in registers.
+template <class Objective>
+[[gnu::flatten]] ObjectiveReport gradient_pass(const Objective& objective,
+                                               const TokenColumns& columns,
+                                               const Stretch* stretches, std::size_t count) {
+  GradientPass<Objective> pass(objective, columns);
+  for (std::size_t i = 0; i < count; ++i) pass.add(stretches[i]);
+  return pass.report();
+}
+
+template <class Objective>
+[[gnu::flatten]] SequenceSums sums_pass(const Objective& objective_in, const TokenColumns& columns,
+                                        const Stretch& stretch) {
+  const Objective objective = objective_in;
+  const Pack advantage(stretch.advantage);
+  PackSum summands, constants, weights;
+  for_packs(
+      stretch, columns.has_mask,
+      [&](auto whole, std::size_t at, int lanes) {
+        const auto terms = terms_at(whole, columns, advantage, at, lanes);
+        PackMask live{};
+        if constexpr (!whole.value) live = live_lanes(columns, at, lanes);
+        const auto kept = [&](const Pack& pack) {
+          return whole.value ? pack : select(live, pack, Pack(0.f));
+        };
+        summands.add(kept(objective.loss.summand(terms).value));
+        constants.add(kept(constant_summand_of(objective.loss, terms).value));
+        weights.add(kept(objective.policy_weight(terms).value));
+      },
+      [&] { summands.widen(), constants.widen(), weights.widen(); });
+  return {summands.total(), constants.total(), weights.total()};
+}
+
+/// The passes as this unit is compiled.
+template <class Objective>
+Passes<Objective> passes_here() {
+  using Loss = std::remove_cvref_t<decltype(Objective::loss)>;
+  Passes<Objective> passes{&gradient_pass<Objective>, nullptr};
+  if constexpr (!TokenLoss<Loss>) passes.sums = &sums_pass<Objective>;
+  return passes;
+}
+
+}  // namespace objective_pass
+}  // namespace VISPLAY_ISA
+}  // namespace visplay
