@@ -24,9 +24,11 @@ std::string boxed(const std::string& completion) {
 
 TEST_CASE("a careful annotator says what it sees, then answers") {
   CHECK(careful_answer(two, "What color is the circle?") ==
-        "<think>red circle northwest, blue cross center</think>\\boxed{red}");
+        "<think>red circle northwest, blue cross center. What color is the circle?</think>"
+        "\\boxed{red}");
   CHECK(careful_answer(two, "Where is the green circle?") ==
-        "<think>red circle northwest, blue cross center</think>\\boxed{none}");
+        "<think>red circle northwest, blue cross center. Where is the green circle?</think>"
+        "\\boxed{none}");
 }
 
 TEST_CASE("a hasty annotator without noise is right, and says nothing before its answer") {

@@ -76,7 +76,7 @@ struct FieldCollector {
   void add_choices(Field& field) const {
     if constexpr (is_optional<T>)
       add_choices<typename T::value_type>(field);
-    else if constexpr (Choice<T>)
+    else if constexpr (NamedEnum<T>)
       for (const std::string_view name : choices_of(T{})) field.choices.emplace_back(name);
   }
 };

@@ -41,7 +41,7 @@ constexpr Range above_up_to(double low, double high) {
 
 /// An enum whose enumerators count from 0 and whose names `choices_of(E{})` gives in that order.
 template <class E>
-concept Choice = std::is_enum_v<E> && requires {
+concept NamedEnum = std::is_enum_v<E> && requires {
   { choices_of(E{})[0] } -> std::convertible_to<std::string_view>;
 };
 
@@ -82,7 +82,7 @@ std::optional<T> value_of(std::string_view text) {
     return std::nullopt;
   } else if constexpr (std::same_as<T, std::string>) {
     return std::string(text);
-  } else if constexpr (Choice<T>) {
+  } else if constexpr (NamedEnum<T>) {
     const auto names = choices_of(T{});
     for (std::size_t i = 0; i < names.size(); ++i)
       if (text == names[i]) return T(int(i));
@@ -104,7 +104,7 @@ std::string text_of(const T& value) {
     return value ? "true" : "false";
   } else if constexpr (std::same_as<T, std::string>) {
     return value;
-  } else if constexpr (Choice<T>) {
+  } else if constexpr (NamedEnum<T>) {
     return std::string(choices_of(T{})[std::size_t(value)]);
   } else {
     std::array<char, 40> buffer{};
@@ -133,7 +133,7 @@ constexpr FieldKind kind_of() {
     return FieldKind::real;
   else if constexpr (std::same_as<T, std::string>)
     return FieldKind::text;
-  else if constexpr (Choice<T>)
+  else if constexpr (NamedEnum<T>)
     return FieldKind::choice;
   else if constexpr (std::same_as<T, std::vector<std::string>>)
     return FieldKind::texts;
