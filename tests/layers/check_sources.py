@@ -71,7 +71,7 @@ def sources() -> str:
 
 
 def bodies(folders, text: str) -> str:
-    lines = [f"#include <visplay/{body}>" for body in in_layer_order(folders, ".ipp")]
+    lines = [f"#include <visplay/{body}>" for body in sorted(in_layer_order(folders, ".ipp"))]
     return text + "\n#pragma once\n\n" + "\n".join(lines) + "\n"
 
 

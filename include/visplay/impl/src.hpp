@@ -2,10 +2,23 @@
 // visplay's CMake targets includes this in exactly one unit.
 #pragma once
 
+#include <visplay/cluster/agglomerative.ipp>
 #include <visplay/core/parallel.ipp>
 #include <visplay/core/settings.ipp>
 #include <visplay/core/simd_level.ipp>
 #include <visplay/core/statistics.ipp>
+#include <visplay/grade/algebra.ipp>
+#include <visplay/grade/choice.ipp>
+#include <visplay/grade/expression.ipp>
+#include <visplay/grade/expression_parser.ipp>
+#include <visplay/grade/polynomial.ipp>
+#include <visplay/grade/words.ipp>
+#include <visplay/kernels/attention.ipp>
+#include <visplay/kernels/objective.ipp>
+#include <visplay/kernels/objective_stock.ipp>
+#include <visplay/kernels/paged_attention.ipp>
+#include <visplay/loss/sequence_correction.ipp>
+#include <visplay/loss/token_rules.ipp>
 #include <visplay/text/bleu.ipp>
 #include <visplay/text/bleu_distances.ipp>
 #include <visplay/text/bounded_integer.ipp>
@@ -20,21 +33,8 @@
 #include <visplay/text/question_parser.ipp>
 #include <visplay/text/tokenizer.ipp>
 #include <visplay/text/unicode.ipp>
-#include <visplay/cluster/agglomerative.ipp>
-#include <visplay/grade/algebra.ipp>
-#include <visplay/grade/choice.ipp>
-#include <visplay/grade/expression.ipp>
-#include <visplay/grade/expression_parser.ipp>
-#include <visplay/grade/polynomial.ipp>
-#include <visplay/grade/words.ipp>
-#include <visplay/loss/sequence_correction.ipp>
-#include <visplay/loss/token_rules.ipp>
 #include <visplay/world/annotator.ipp>
 #include <visplay/world/grammar.ipp>
 #include <visplay/world/render.ipp>
 #include <visplay/world/scene.ipp>
 #include <visplay/world/split.ipp>
-#include <visplay/kernels/attention.ipp>
-#include <visplay/kernels/objective.ipp>
-#include <visplay/kernels/objective_stock.ipp>
-#include <visplay/kernels/paged_attention.ipp>
