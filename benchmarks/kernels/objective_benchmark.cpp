@@ -1,5 +1,5 @@
-// Objective, gradient and metrics of a batch of log-probs. B completions of T tokens each; `ns` is the
-// time of one token. The peers' side is benchmarks/peers/objective.py, compare.py runs both.
+// Objective, gradient and metrics of a batch of log-probs. B completions of T tokens each; `a_token`
+// is the time of one token. benchmarks/peers/objective.py runs the peers beside it.
 //
 //   objective/B/T/threads                   evaluate, GRPO with k3
 //   objective_at/level/B/T                  the same on one thread, at a level of instruction set
@@ -40,9 +40,9 @@ void evaluate_repeatedly(benchmark::State& state, const Objective& objective, Ba
     benchmark::DoNotOptimize(report);
     benchmark::ClobberMemory();
   }
-  state.counters["ns"] = benchmark::Counter(
-      double(batch.old.size()) * 1e-9,
-      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["a_token"] =
+      benchmark::Counter(double(batch.old.size()), benchmark::Counter::kIsIterationInvariantRate |
+                                                       benchmark::Counter::kInvert);
 }
 
 void objective(benchmark::State& state) {
