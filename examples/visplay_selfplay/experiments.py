@@ -26,9 +26,12 @@ VARIANTS = {
 # Two-sided 97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom.
 T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
 CURVE = [("greedy", "eval/greedy_accuracy"), ("sampled", "eval/sampled_accuracy"),
-         ("careful", "eval/careful_share"), ("hallucination", "eval/hallucination_accuracy"),
+         ("careful", "eval/careful_share"), ("careful right", "eval/careful_accuracy"),
+         ("hallucination", "eval/hallucination_accuracy"),
          ("false premise", "eval/false_premise_accuracy"),
          ("compositional", "eval/compositional_accuracy")]
+FAMILIES = [(name.replace("_", " "), "eval/family/" + name) for name in
+            ("color", "color_at", "shape", "shape_at", "count", "exists", "where", "relation")]
 POOL = [("labels right", "eval/label_accuracy"), ("kept", "label/kept_share"),
         ("confidence", "label/confidence"), ("valid", "label/valid"),
         ("false premise", "eval/false_premise_share"),
@@ -124,6 +127,7 @@ def main():
     table(runs, CURVE, args.iterations, 0)
     gains(runs, args.iterations)
     table(runs, POOL, args.iterations, 1)
+    table(runs, FAMILIES, args.iterations, 0)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 //   3. supervised fine-tuning on exams: a careful answer, then many questions about the same list
 //   4. supervised fine-tuning on careful answers and on questions
 //   5. supervised fine-tuning on the mixture of both habits
+#include <visplay/eval/world_benchmark.hpp>
 #include <visplay/io/chat_template_file.hpp>
 #include <visplay/io/durable_file.hpp>
 #include <visplay/io/tokenizer_json.hpp>
@@ -17,8 +18,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
+#include <iterator>
 
 using namespace visplay;
 
@@ -236,9 +240,31 @@ SftExample exam(const Picture& picture, Rng rng, int questions, double false_pre
   return {{.images = {picture.image}, .text = std::move(prompt)}, std::move(completion)};
 }
 
+// What one picture teaches in one step.
+using Lessons = std::function<std::vector<SftExample>(const Picture&, Rng&)>;
+
+Lessons exams(const Settings& settings) {
+  return [=](const Picture& picture, Rng& rng) {
+    return std::vector{
+        exam(picture, Rng(rng()), settings.exam_questions, settings.careful_false_premise)};
+  };
+}
+
+Lessons mixed(const Settings& settings, const world::LessonMix& mix) {
+  return [=](const Picture& picture, Rng& rng) {
+    std::vector<SftExample> examples;
+    for (int q = 0; q < settings.questions; ++q) {
+      auto lesson = world::random_lesson(picture.scene, Rng(rng()), mix);
+      examples.push_back({{.images = {picture.image}, .text = std::move(lesson.prompt)},
+                          std::move(lesson.completion)});
+    }
+    return examples;
+  };
+}
+
 // Lessons on fresh pictures; each picture's lessons stand next to each other and share its encoding.
 void teach(QwenPolicy& policy, const Settings& settings, const char* stage, int steps, double rate,
-           const world::LessonMix& mix, int exam_questions = 0) {
+           const Lessons& lessons) {
   AdamW optimizer(policy.weights(), {.beta2 = 0.99, .weight_decay = 0.01, .max_grad_norm = 1});
   const LinearSchedule schedule{rate, steps, std::min(50, steps / 10), 0.02};
   const auto start = std::chrono::steady_clock::now();
@@ -248,13 +274,7 @@ void teach(QwenPolicy& policy, const Settings& settings, const char* stage, int 
     std::vector<SftExample> examples;
     for (int i = 0; i < settings.images; ++i) {
       const auto picture = draw_picture(rng);
-      if (exam_questions)
-        examples.push_back(exam(picture, Rng(rng()), exam_questions, mix.false_premise));
-      for (int q = 0; q < settings.questions && !exam_questions; ++q) {
-        auto lesson = world::random_lesson(picture.scene, Rng(rng()), mix);
-        examples.push_back({{.images = {picture.image}, .text = std::move(lesson.prompt)},
-                            std::move(lesson.completion)});
-      }
+      std::ranges::move(lessons(picture, rng), std::back_inserter(examples));
     }
     const auto report =
         sft_step(policy, optimizer, examples, schedule(step), true,
@@ -271,14 +291,26 @@ void teach(QwenPolicy& policy, const Settings& settings, const char* stage, int 
   policy.weights().require_gradients(false);
 }
 
+// Accuracy on tuning scenes, which no model is trained or reported on.
+void evaluate(const QwenPolicy& policy, std::string_view what) {
+  const WorldBenchmark benchmark{.questions = 400,
+                                 .first_seed = world::tuning_seeds,
+                                 .reasoner = {.prompt = "{question}"},
+                                 .sampling = {.max_new_tokens = 64}};
+  for (const auto& [name, value] : benchmark(policy, Rng(7)))
+    std::printf("%s  %-34s %5.1f %%\n", std::string(what).c_str(), name.c_str(), 100 * value);
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Settings s;
   CLI::App app("makes the embedded base model of the self-play demo");
-  std::string from, out = s.out.string();
+  std::string from, out = s.out.string(), evaluated;
   app.add_option("--out", out, "folder to write")->capture_default_str();
   app.add_option("--from", from, "start from this folder and skip tokenizer and warm-up");
+  app.add_option("--evaluate", evaluated, "only score this folder on tuning scenes");
   app.add_option("--seed", s.seed)->capture_default_str();
   app.add_option("--images", s.images, "pictures a step")->capture_default_str();
   app.add_option("--questions", s.questions, "lessons a picture")->capture_default_str();
@@ -303,29 +335,30 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   s.out = out;
   try {
+    if (!evaluated.empty()) return evaluate(load_policy(evaluated), evaluated), 0;
     if (from.empty()) write_folder(s);
     auto policy = load_policy(from.empty() ? s.out : std::filesystem::path(from));
     if (from.empty()) warm_up_vision(policy, s), save_policy(policy, s.out);
-    if (s.exam_steps)
-      teach(policy, s, "exam", s.exam_steps, s.exam_rate,
-            {.false_premise = s.careful_false_premise, .noise = {}}, s.exam_questions);
+    if (s.exam_steps) teach(policy, s, "exam", s.exam_steps, s.exam_rate, exams(s));
     if (s.careful_steps)
       teach(policy, s, "careful", s.careful_steps, s.careful_rate,
-            {.careful = 0.85,
-             .hasty = 0,
-             .questioner = 0.15,
-             .false_premise = s.careful_false_premise,
-             .noise = {}});
+            mixed(s, {.careful = 0.85,
+                      .hasty = 0,
+                      .questioner = 0.15,
+                      .false_premise = s.careful_false_premise,
+                      .noise = {}}));
     std::filesystem::create_directories(s.out);
     save_policy(policy, s.out / "careful");
+    evaluate(policy, "careful");
     if (s.mixture_steps)
       teach(policy, s, "mixture", s.mixture_steps, s.mixture_rate,
-            {.careful = 0.75 * s.careful_share,
-             .hasty = 0.75 * (1 - s.careful_share),
-             .questioner = 0.25,
-             .false_premise = s.mixture_false_premise,
-             .noise = s.noise});
+            mixed(s, {.careful = 0.75 * s.careful_share,
+                      .hasty = 0.75 * (1 - s.careful_share),
+                      .questioner = 0.25,
+                      .false_premise = s.mixture_false_premise,
+                      .noise = s.noise}));
     save_policy(policy, s.out);
+    evaluate(policy, "base");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "visplay_make_model: %s\n", error.what());
     return 1;

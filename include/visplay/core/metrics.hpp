@@ -41,6 +41,11 @@ using Metrics = std::vector<Metric>;
   return "rewards/" + std::string(term) + "/std";
 }
 
+/// "eval/family/color": greedy accuracy on one family of questions.
+[[nodiscard]] inline std::string eval_family_name(std::string_view family) {
+  return "eval/family/" + std::string(family);
+}
+
 /// Shares lie in [0, 1], lengths are tokens, times are seconds, entropy and KL are nats per token.
 namespace metric {
 
@@ -97,6 +102,7 @@ inline constexpr Name reasoner_careful = "reasoner/careful";  // non-empty reaso
 inline constexpr Name eval_greedy = "eval/greedy_accuracy";
 inline constexpr Name eval_sampled = "eval/sampled_accuracy";
 inline constexpr Name eval_careful = "eval/careful_share";
+inline constexpr Name eval_careful_accuracy = "eval/careful_accuracy";  // of those; NaN: none
 inline constexpr Name eval_hallucination = "eval/hallucination_accuracy";
 inline constexpr Name eval_false_premise = "eval/false_premise_accuracy";
 inline constexpr Name eval_compositional = "eval/compositional_accuracy";

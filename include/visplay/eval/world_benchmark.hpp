@@ -19,8 +19,9 @@ struct WorldBenchmark {
   SamplingConfig sampling{};                     ///< of the sampled accuracy
   std::vector<std::int64_t> banned_ids{};
 
-  /// Accuracy (greedy and sampled), careful share of the sampled answers, and greedy accuracy on
-  /// hallucination, false-premise and compositional questions. Shares in [0, 1].
+  /// Accuracy (greedy and sampled), share and accuracy of the careful ones among the sampled answers,
+  /// greedy accuracy on hallucination, false-premise and compositional questions and on each family
+  /// of the held-out ones. Shares in [0, 1]; NaN where there was nothing to count.
   [[nodiscard]] Metrics operator()(const QwenPolicy& reasoner, Rng rng) const;
 };
 
