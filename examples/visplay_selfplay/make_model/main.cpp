@@ -3,9 +3,10 @@
 //
 //   1. a byte-level BPE vocabulary from the world's text
 //   2. the vision tower learns colors and shapes cell by cell (two linear heads, thrown away)
-//   3. supervised fine-tuning on exams: a careful answer, then many questions about the same list
-//   4. supervised fine-tuning on careful answers and on questions
-//   5. supervised fine-tuning on the mixture of both habits
+//   3. supervised fine-tuning on careful answers at a low rate, until the list of what is seen is right
+//   4. on exams, at a high rate: a careful answer, then many questions about the same list
+//   5. on careful answers and questions at that rate
+//   6. on the mixture of both habits
 #include <visplay/eval/world_benchmark.hpp>
 #include <visplay/io/chat_template_file.hpp>
 #include <visplay/io/durable_file.hpp>
@@ -34,10 +35,12 @@ struct Settings {
   int images = 32;         // per step
   int questions = 4;       // per image
   int warmup_steps = 600;  // vision heads; 64 images each
-  int exam_steps = 1500, exam_questions = 12;
-  int careful_steps = 2000;
+  int list_steps = 1500;
+  int exam_steps = 1200, exam_questions = 12;
+  int careful_steps = 1400;
   int mixture_steps = 250;
-  double warmup_rate = 2e-3, exam_rate = 5e-3, careful_rate = 5e-3, mixture_rate = 5e-4;
+  double warmup_rate = 2e-3, list_rate = 1.5e-3, exam_rate = 5e-3, careful_rate = 5e-3,
+         mixture_rate = 5e-4;
   double careful_share = 0.35;
   float question_weight = 4, answer_weight = 8;  // of their tokens in the loss
   // Share of such questions among the careful lessons and in the mixture, whose questions the
@@ -315,10 +318,12 @@ int main(int argc, char** argv) {
   app.add_option("--images", s.images, "pictures a step")->capture_default_str();
   app.add_option("--questions", s.questions, "lessons a picture")->capture_default_str();
   app.add_option("--warmup-steps", s.warmup_steps)->capture_default_str();
+  app.add_option("--list-steps", s.list_steps)->capture_default_str();
   app.add_option("--exam-steps", s.exam_steps)->capture_default_str();
   app.add_option("--exam-questions", s.exam_questions, "a picture")->capture_default_str();
   app.add_option("--careful-steps", s.careful_steps)->capture_default_str();
   app.add_option("--mixture-steps", s.mixture_steps)->capture_default_str();
+  app.add_option("--list-rate", s.list_rate)->capture_default_str();
   app.add_option("--exam-rate", s.exam_rate)->capture_default_str();
   app.add_option("--careful-rate", s.careful_rate)->capture_default_str();
   app.add_option("--mixture-rate", s.mixture_rate)->capture_default_str();
@@ -339,14 +344,14 @@ int main(int argc, char** argv) {
     if (from.empty()) write_folder(s);
     auto policy = load_policy(from.empty() ? s.out : std::filesystem::path(from));
     if (from.empty()) warm_up_vision(policy, s), save_policy(policy, s.out);
+    const auto careful = mixed(s, {.careful = 0.85,
+                                   .hasty = 0,
+                                   .questioner = 0.15,
+                                   .false_premise = s.careful_false_premise,
+                                   .noise = {}});
+    if (s.list_steps) teach(policy, s, "list", s.list_steps, s.list_rate, careful);
     if (s.exam_steps) teach(policy, s, "exam", s.exam_steps, s.exam_rate, exams(s));
-    if (s.careful_steps)
-      teach(policy, s, "careful", s.careful_steps, s.careful_rate,
-            mixed(s, {.careful = 0.85,
-                      .hasty = 0,
-                      .questioner = 0.15,
-                      .false_premise = s.careful_false_premise,
-                      .noise = {}}));
+    if (s.careful_steps) teach(policy, s, "careful", s.careful_steps, s.careful_rate, careful);
     std::filesystem::create_directories(s.out);
     save_policy(policy, s.out / "careful");
     evaluate(policy, "careful");
