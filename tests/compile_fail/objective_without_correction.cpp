@@ -1,18 +1,18 @@
 // error: Objective: a correction is a struct with a static name and T operator()(const TokenTerms<T>&) const for every T
 #include <visplay/loss/objective.hpp>
 
-struct Part {
-  static constexpr std::string_view name = "part";
-  template <class T>
+struct Halve {
+  static constexpr std::string_view name = "halve";
+  template <class Terms>
 #ifdef ACCEPT
-  T operator()(const visplay::TokenTerms<T>& t) const {
-    return t.log_prob - t.ref_log_prob;
+  auto operator()(const Terms& t) const {
+    return decltype(t.weight)(0.5f);
   }
 #else
-  T operator()(T log_prob, T ref_log_prob) const {
-    return log_prob - ref_log_prob;
+  float operator()(const Terms&) const {
+    return 0.5f;
   }
 #endif
 };
 
-visplay::Objective<visplay::ClippedSurrogate, visplay::K3, Part> objective;
+visplay::Objective<visplay::ClippedSurrogate, visplay::K3, Halve> objective;
