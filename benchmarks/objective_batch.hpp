@@ -2,19 +2,19 @@
 // any length up to T.
 #pragma once
 
-#include <visplay/core/rng.hpp>
-#include <visplay/loss/token_batch.hpp>
-
 #include <cmath>
 #include <vector>
+#include <visplay/core/rng.hpp>
+
+#include "tests/support/token_columns.hpp"
 
 namespace visplay {
 
-struct ObjectiveBenchmarkBatch {
-  std::vector<std::int64_t> offsets{0};
-  std::vector<float> advantages, log_probs, old, ref, entropy, gradient;
+struct ObjectiveBenchmarkBatch : testing::TokenColumns {
+  std::vector<float> gradient;
 
-  ObjectiveBenchmarkBatch(std::int64_t completions, std::int64_t longest, bool ragged = false) {
+  ObjectiveBenchmarkBatch(std::int64_t completions, std::int64_t longest, bool ragged = false)
+      : TokenColumns{.offsets = {0}} {
     Rng rng(1);
     for (std::int64_t c = 0; c < completions; ++c) {
       const auto length = ragged ? 1 + std::int64_t(rng.below(std::uint64_t(longest))) : longest;
@@ -29,14 +29,6 @@ struct ObjectiveBenchmarkBatch {
       entropy.push_back(float(rng.uniform(0, 3)));
     }
     gradient.resize(old.size());
-  }
-  [[nodiscard]] TokenBatch view() const {
-    return {.offsets = offsets,
-            .advantages = advantages,
-            .log_probs = log_probs,
-            .old_log_probs = old,
-            .ref_log_probs = ref,
-            .entropy = entropy};
   }
 };
 

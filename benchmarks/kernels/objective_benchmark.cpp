@@ -33,7 +33,7 @@ template <class Objective>
 void evaluate_repeatedly(benchmark::State& state, const Objective& objective, Batch batch,
                          int threads) {
   ThreadPool pool(threads);
-  const TokenBatch view = batch.view();
+  const TokenBatch view = batch.batch();
   const BatchTotals totals = totals_of(view);
   for (auto _ : state) {
     auto report = evaluate(objective, view, totals, {.log_probs = batch.gradient}, pool);

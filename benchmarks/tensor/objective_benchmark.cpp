@@ -15,7 +15,7 @@ void objective_loss(benchmark::State& state) {
   ThreadPool pool(int(state.range(2)));
   const at::Tensor log_probs = to_tensor(batch.log_probs).requires_grad_();
   const at::Tensor entropy = to_tensor(batch.entropy);
-  const TokenBatch view = batch.view();
+  const TokenBatch view = batch.batch();
   const BatchTotals totals = totals_of(view);
   for (auto _ : state) {
     log_probs.mutable_grad().reset();

@@ -65,7 +65,8 @@ inline double shortest(float value) {
 
 /// @throws Error, with file and line, for a line that is not as above
 [[nodiscard]] inline JudgedLines read_judged_lines(const std::filesystem::path& file,
-                                                   const ModeRules& rules, bool blind_needed) {
+                                                   const ModeRules& rules) {
+  const bool blind_needed = rules.questioner.blind_weight > 0;
   JudgedLines lines;
   std::map<std::string, std::int64_t> numbers;
   for_each_json_line(file, [&](const Json& line, const std::string& where) {
@@ -111,15 +112,6 @@ inline void put_archive_shares(const QuestionArchive& archive, std::span<Questio
   ThreadPool alone(1);
   const auto shares = archive.shares(texts, alone);
   for (std::size_t i = 0; i < asked.size(); ++i) asked[i]->archive_share = shares[i];
-}
-
-[[nodiscard]] inline ModeRules rules_of(const RewardOptions& options) {
-  ModeRules rules = rules_of(options.mode);
-  const auto& [lambda, archive, blind] = options.questioner;
-  rules.questioner = {options.mode, lambda, archive, blind, options.label.max_unparsed};
-  const auto& [low, high, margin, max_unparsed] = options.label;
-  rules.band = {low, high, margin, max_unparsed, rules.band.over};
-  return rules;
 }
 
 /// One object per sample, in order, with the fields of contracts.md 6.

@@ -21,10 +21,9 @@ constexpr ProgramInfo info{
     .strict_environment = false};
 
 int reward(const RewardOptions& options) {
-  const ModeRules rules = rules_of(options);
-  auto lines = read_judged_lines(options.data, rules, options.questioner.blind_weight > 0);
+  auto lines = read_judged_lines(options.data, options.rules);
   if (!options.archive.empty()) put_archive_shares(read_archive(options.archive), lines.samples);
-  for (const auto& line : reward_lines(rules, lines)) fmt::print("{}\n", write_json(line));
+  for (const auto& line : reward_lines(options.rules, lines)) fmt::print("{}\n", write_json(line));
   return 0;
 }
 
@@ -35,7 +34,7 @@ int main(int argc, char** argv) {
   using namespace visplay;
   return run_guarded(info.name, [&] {
     RewardOptions shown;
-    const auto sources = program_sources(argc, argv, info, fields_of(shown));
-    return sources ? reward(load_reward_options(*sources).config) : 0;
+    const auto sources = program_sources(argc, argv, info, reward_fields(shown));
+    return sources ? reward(load_reward_options(*sources)) : 0;
   });
 }

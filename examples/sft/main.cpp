@@ -121,21 +121,13 @@ QwenPolicy start(const SftOptions& options) {
   return {std::move(assets), std::move(weights)};
 }
 
-AdamWSettings adamw_of(const OptimizerConfig& o) {
-  return {.learning_rate = o.learning_rate,
-          .beta1 = o.beta1,
-          .beta2 = o.beta2,
-          .weight_decay = o.weight_decay,
-          .max_grad_norm = o.max_grad_norm};
-}
-
 int train(const SftOptions& options) {
   check_options(options);
   apply_runtime(options.runtime);
   const auto lines = read_prompt_lines(options.data);
   check(!lines.empty(), "{}: has no lines", options.data);
   auto policy = start(options);
-  AdamW optimizer(policy.weights(), adamw_of(options.optimizer), [&](std::string_view name) {
+  AdamW optimizer(policy.weights(), adamw_settings(options.optimizer), [&](std::string_view name) {
     return !options.freeze_vision || !name.starts_with("visual.");
   });
   const LinearSchedule rate{options.optimizer.learning_rate, options.steps,

@@ -29,8 +29,11 @@ inline std::vector<std::string> texts_of(const std::vector<RolloutGroup>& groups
 }  // namespace detail
 
 /// @param prompts  two or more that the engine does not answer the same way every time
-template <RolloutEngine Engine>
+template <class Engine>
 void check_engine(Engine& engine, std::span<const Prompt> prompts, SamplingParams params = {}) {
+  static_assert(RolloutEngine<Engine>,
+                "a rollout engine is a struct with std::vector<RolloutGroup> "
+                "generate(std::span<const Prompt>, const SamplingParams&, Rng)");
   REQUIRE(prompts.size() >= 2);
   params.n = 6;
   const auto groups = engine.generate(prompts, params, Rng(3));

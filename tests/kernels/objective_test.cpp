@@ -9,6 +9,7 @@
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <limits>
+#include <support/token_columns.hpp>
 #include <vector>
 
 using namespace visplay;
@@ -18,11 +19,8 @@ using Kind = Aggregation::Kind;
 namespace {
 
 /// Completions of random lengths (some empty) with random log-probs near each other.
-struct Example {
-  std::vector<std::int64_t> offsets{0}, groups{0};
-  std::vector<float> advantages, log_probs, old, ref, rollout, entropy, weights, marks, mask;
-
-  Example(Rng rng, int completions, int longest) {
+struct Example : testing::TokenColumns {
+  Example(Rng rng, int completions, int longest) : TokenColumns{.offsets = {0}, .groups = {0}} {
     for (int c = 0; c < completions; ++c) {
       offsets.push_back(offsets.back() + std::int64_t(rng.below(std::uint64_t(longest) + 1)));
       advantages.push_back(rng.chance(0.2) ? 0.f : float(rng.normal()));
@@ -41,24 +39,12 @@ struct Example {
     for (int c = 0; c < completions; c += 4) groups.push_back(std::min(c + 4, completions));
   }
 
-  [[nodiscard]] ObjectiveBatch batch() const {
-    return {.offsets = offsets,
-            .advantages = advantages,
-            .log_probs = log_probs,
-            .old_log_probs = old,
-            .ref_log_probs = ref,
-            .entropy = entropy};
-  }
-
-  /// With all that a batch can hold.
-  [[nodiscard]] TokenBatch full_batch() const {
-    TokenBatch full = batch();
-    full.rollout_log_probs = rollout;
-    full.weights = weights;
-    full.marks = marks;
-    full.mask = mask;
-    full.groups = groups;
-    return full;
+  /// Without what weighs, marks or hides tokens, and without groups.
+  [[nodiscard]] TokenBatch plain_batch() const {
+    TokenBatch plain = batch();
+    plain.rollout_log_probs = plain.weights = plain.marks = plain.mask = {};
+    plain.groups = {};
+    return plain;
   }
 
   /// Objective of the batch by the plain formula in double, with the log-prob of one token moved.
@@ -95,7 +81,7 @@ Result evaluated(const Objective& objective, const Example& example, int threads
                 std::vector<float>(example.log_probs.size(), 99.f)};
   ThreadPool pool(threads);
   result.report =
-      evaluate(objective, example.batch(), totals_of(example.offsets),
+      evaluate(objective, example.plain_batch(), totals_of(example.offsets),
                {.log_probs = result.gradient, .entropy = result.entropy_gradient}, pool);
   return result;
 }
@@ -149,7 +135,7 @@ void check_against_plain(const Loss& loss, const Kl& kl = {}, const Correction& 
   for (int level = 0; level <= int(best_simd_level()); ++level) {
     set_simd_level(SimdLevel(level));
     for (const Kind kind : {Kind::sequence_mean, Kind::token_mean, Kind::group_token_mean})
-      for (const TokenBatch& batch : {small.batch(), small.full_batch(), large.full_batch()}) {
+      for (const TokenBatch& batch : {small.plain_batch(), small.batch(), large.batch()}) {
         objective.aggregation.kind = kind;
         const Distance d = distance_to_plain(objective, batch);
         INFO(name_of(SimdLevel(level)) << " " << name_of(kind) << " " << batch.tokens());
@@ -225,7 +211,7 @@ TEST_CASE("what the mask takes out may be anything") {
     const auto evaluate_masked = [&] {
       std::vector<float> gradient(example.old.size());
       ThreadPool pool(1);
-      const TokenBatch batch = example.full_batch();
+      const TokenBatch batch = example.batch();
       const ObjectiveGradient to{.log_probs = gradient};
       const auto report =
           sequence ? evaluate(Objective{.loss = Gspo{}}, batch, totals_of(batch), to, pool)
@@ -256,7 +242,7 @@ TEST_CASE("sequence and group losses are the same to the bit for any number of t
   const auto run = [&](const auto& objective, int threads) {
     std::vector<float> gradient(example.old.size());
     ThreadPool pool(threads);
-    const TokenBatch batch = example.full_batch();
+    const TokenBatch batch = example.batch();
     const double value =
         evaluate(objective, batch, totals_of(batch), {.log_probs = gradient}, pool).value;
     return std::pair(value, gradient);
@@ -368,7 +354,7 @@ TEST_CASE("no tokens have no value; views that do not fit are refused") {
 
   const Example example(Rng(16), 5, 5);
   const BatchTotals totals = totals_of(example.offsets);
-  ObjectiveBatch batch = example.batch();
+  ObjectiveBatch batch = example.plain_batch();
   batch.ref_log_probs = {};
   CHECK_THROWS_AS(evaluate(Objective<>{}, batch, totals, {}, pool), Error);
   CHECK(evaluate(Objective<>{.kl_coefficient = 0}, batch, totals, {}, pool).mean_kl() == 0);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <support/token_columns.hpp>
 
 using namespace visplay;
 using Catch::Matchers::WithinAbs;
@@ -16,12 +17,11 @@ using Kind = Aggregation::Kind;
 namespace {
 
 /// Random completions, the third one empty; two groups.
-struct Example {
-  std::vector<std::int64_t> offsets{0, 3, 4, 4, 9, 11}, groups{0, 3, 5};
-  std::vector<float> advantages, log_probs, old, ref, rollout, entropy, weights, mask;
-
+struct Example : testing::TokenColumns {
   explicit Example(std::uint64_t seed) {
     Rng rng(seed);
+    offsets = {0, 3, 4, 4, 9, 11};
+    groups = {0, 3, 5};
     for (int i = 0; i < 5; ++i) advantages.push_back(float(rng.normal()));
     for (int t = 0; t < 11; ++t) {
       const double at = -0.5 - std::abs(rng.normal());
@@ -36,18 +36,6 @@ struct Example {
     }
     mask[0] = 1;  // one token of each group stays
     mask[10] = 1;
-  }
-  [[nodiscard]] TokenBatch batch() const {
-    return {.offsets = offsets,
-            .advantages = advantages,
-            .log_probs = log_probs,
-            .old_log_probs = old,
-            .ref_log_probs = ref,
-            .rollout_log_probs = rollout,
-            .entropy = entropy,
-            .weights = weights,
-            .mask = mask,
-            .groups = groups};
   }
 };
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <support/golden.hpp>
+#include <support/token_columns.hpp>
 
 using namespace visplay;
 using nlohmann::json;
@@ -25,36 +26,20 @@ namespace {
 constexpr float low = 0.1875f, high = 0.28125f, cap = 1.75f;  // as in the script
 constexpr std::int64_t max_length = 16;
 
-/// Inputs of one batch, and spans for masks and weights.
-struct Example {
-  std::vector<std::int64_t> offsets, groups;
-  std::vector<float> advantages, log_probs, old, ref, rollout, entropy, weights, marks, mask;
-
+/// Inputs of one batch, with columns for masks and weights.
+struct Example : testing::TokenColumns {
   explicit Example(const json& inputs)
-      : offsets(inputs["offsets"]),
-        groups(inputs["groups"]),
-        advantages(inputs["advantages"]),
-        log_probs(inputs["log_probs"]),
-        old(inputs["old_log_probs"]),
-        ref(inputs["ref_log_probs"]),
-        rollout(inputs["rollout_log_probs"]),
-        entropy(inputs["entropy"]),
-        weights(log_probs.size(), 1.f),
-        marks(log_probs.size(), 0.f),
-        mask(log_probs.size(), 1.f) {}
-
-  [[nodiscard]] TokenBatch batch() const {
-    return {.offsets = offsets,
-            .advantages = advantages,
-            .log_probs = log_probs,
-            .old_log_probs = old,
-            .ref_log_probs = ref,
-            .rollout_log_probs = rollout,
-            .entropy = entropy,
-            .weights = weights,
-            .marks = marks,
-            .mask = mask,
-            .groups = groups};
+      : TokenColumns{.offsets = inputs["offsets"],
+                     .groups = inputs["groups"],
+                     .advantages = inputs["advantages"],
+                     .log_probs = inputs["log_probs"],
+                     .old = inputs["old_log_probs"],
+                     .ref = inputs["ref_log_probs"],
+                     .rollout = inputs["rollout_log_probs"],
+                     .entropy = inputs["entropy"]} {
+    weights.assign(log_probs.size(), 1.f);
+    marks.assign(log_probs.size(), 0.f);
+    mask.assign(log_probs.size(), 1.f);
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <support/token_columns.hpp>
 #include <vector>
 
 using namespace visplay;
@@ -17,21 +18,16 @@ using Weights = std::vector<float>;
 namespace {
 
 /// Two completions of two tokens and an empty one; log-probs as given, everything else on-policy.
-struct Example {
-  std::vector<std::int64_t> offsets{0, 2, 4, 4};
-  std::vector<float> advantages{1, -1, 1}, log_probs{-1, -1, -1, -1}, old{-1, -1, -1, -1},
-      ref{-1, -1, -1, -1}, rollout{-1, -1, -1, -1}, entropy{1, 2, 3, 4}, mask;
+struct Example : testing::TokenColumns {
+  Example()
+      : TokenColumns{.offsets = {0, 2, 4, 4},
+                     .advantages = {1, -1, 1},
+                     .log_probs = Weights(4, -1),
+                     .old = Weights(4, -1),
+                     .ref = Weights(4, -1),
+                     .rollout = Weights(4, -1),
+                     .entropy = {1, 2, 3, 4}} {}
 
-  [[nodiscard]] TokenBatch batch() const {
-    return {.offsets = offsets,
-            .advantages = advantages,
-            .log_probs = log_probs,
-            .old_log_probs = old,
-            .ref_log_probs = ref,
-            .rollout_log_probs = rollout,
-            .entropy = entropy,
-            .mask = mask};
-  }
   template <class Rule>
   [[nodiscard]] Weights operator()(const Rule& rule) const {
     Weights weights(4, 1.f);

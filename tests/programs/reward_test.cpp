@@ -65,10 +65,8 @@ std::vector<OrderedJson> judge(Mode mode, const std::string& text,
   std::vector<std::string> arguments{"--mode", std::string(name_of(mode)), "--data",
                                      file_of(text).string()};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  const auto options = load_reward_options({.arguments = arguments}).config;
-  const ModeRules rules = rules_of(options);
-  return reward_lines(rules,
-                      read_judged_lines(options.data, rules, options.questioner.blind_weight > 0));
+  const auto options = load_reward_options({.arguments = arguments});
+  return reward_lines(options.rules, read_judged_lines(options.data, options.rules));
 }
 
 }  // namespace
@@ -229,5 +227,7 @@ TEST_CASE("wrong settings are usage errors") {
   CHECK_THROWS_AS(load({"--data", "x", "--questioner.blind_weight", "1"}), UsageError);
   CHECK_THROWS_AS(load({"--data", "x", "--mode", "robust", "--questioner.archive_weight", "1"}),
                   UsageError);
-  CHECK(load({"--data", "x", "--mode", "official"}).config.label.low == 0.3);
+  CHECK(load({"--data", "x", "--mode", "official"}).rules.band.low == 0.3);
+  CHECK(load({"--data", "x", "--mode", "robust", "--label.max_unparsed", "0.6"})
+            .rules.questioner.max_unparsed == 0.6);
 }

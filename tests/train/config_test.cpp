@@ -90,10 +90,10 @@ TEST_CASE("the defaults of each mode are those of the contract") {
 }
 
 TEST_CASE("an explicit key beats the mode, wherever the mode comes from") {
-  CHECK(load({"--mode", "robust"}).label.low == 0.4);
-  CHECK(load({"--mode", "robust"}, "label: {low: 0.1}").label.low == 0.1);
-  CHECK(load({"--mode", "paper"}, "mode: robust").label.low == 0.25);
-  CHECK(load({"--label.margin", "off"}, "mode: robust").label.margin == std::nullopt);
+  CHECK(load({"--mode", "robust"}).label.band.low == 0.4);
+  CHECK(load({"--mode", "robust"}, "label: {low: 0.1}").label.band.low == 0.1);
+  CHECK(load({"--mode", "paper"}, "mode: robust").label.band.low == 0.25);
+  CHECK(load({"--label.margin", "off"}, "mode: robust").label.band.margin == std::nullopt);
 }
 
 TEST_CASE("official mode asks for what its gate demands, and clips twice") {

@@ -166,8 +166,8 @@ SelfPlayConfig small_loop() {
   config.questioner.group_size = 4, config.questioner.votes = 4;
   config.questioner.sampling.max_new_tokens = 8;
   config.questioner.optimizer.learning_rate = 1e-3;
-  config.label.images = 4, config.label.votes = 4, config.label.low = 0;
-  config.label.margin.reset(), config.label.max_unparsed = 1;
+  config.label.images = 4, config.label.votes = 4;
+  config.label.band.low = 0, config.label.band.margin.reset(), config.label.band.max_unparsed = 1;
   config.reasoner.steps = 2, config.reasoner.questions_per_step = 2;
   config.reasoner.sampling.max_new_tokens = 8;
   config.votes.sampling.max_new_tokens = 8;

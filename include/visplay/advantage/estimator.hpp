@@ -30,6 +30,15 @@ concept AdvantageEstimator = requires(const A& advantage, GroupedSpan rewards,
   { advantage(rewards, out) } -> std::same_as<void>;
 };
 
+/// True; a type that is no estimator is refused with a sentence. For templates that take one.
+template <class A>
+consteval bool checked_estimator() {
+  static_assert(AdvantageEstimator<A>,
+                "an advantage estimator is a struct with a static name and a call "
+                "(GroupedSpan rewards, std::span<float> out) const");
+  return true;
+}
+
 /// What the completion of a group of one gets. There is nothing to compare it with.
 enum class Lone {
   zero,  ///< no gradient (TRL)

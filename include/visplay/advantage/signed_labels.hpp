@@ -15,8 +15,9 @@
 
 namespace visplay {
 
-template <AdvantageEstimator Inner = Raw>
+template <class Inner = Raw>
 struct SignedLabels {
+  static_assert(checked_estimator<Inner>());
   static constexpr std::string_view name = "signed_labels";
   float positive = 1;  ///< >= 0
   float negative = 1;  ///< >= 0

@@ -15,8 +15,9 @@
 
 namespace visplay {
 
-template <AdvantageEstimator Inner>
+template <class Inner>
 struct SkipUnscored {
+  static_assert(checked_estimator<Inner>());
   static constexpr std::string_view name = "skip_unscored";
   Inner inner{};
 

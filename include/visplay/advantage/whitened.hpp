@@ -55,8 +55,9 @@ struct Whitening {
   }
 };
 
-template <AdvantageEstimator Inner = Raw>
+template <class Inner = Raw>
 struct Whitened {
+  static_assert(checked_estimator<Inner>());
   static constexpr std::string_view name = "whitened";
   Inner inner{};
   Whitening whitening{};

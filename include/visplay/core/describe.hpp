@@ -85,8 +85,11 @@ struct FieldCollector {
 
 /// The keys of a config in the order of its describe. They refer to `config`, which must outlive
 /// them and stay where it is.
-template <Described T>
+template <class T>
 [[nodiscard]] std::vector<Field> fields_of(T& config) {
+  static_assert(Described<T>,
+                "describe: settings are a struct T with void describe(auto& visit, "
+                "OfType<T> auto& settings) in the namespace of T");
   std::vector<Field> fields;
   detail::FieldCollector collect{fields};
   describe(collect, config);
@@ -94,7 +97,7 @@ template <Described T>
 }
 
 /// The keys whose values differ. Empty means equal.
-template <Described T>
+template <class T>
 [[nodiscard]] std::vector<std::string> differing_keys(T a, T b) {
   const auto of_a = fields_of(a), of_b = fields_of(b);
   std::vector<std::string> keys;

@@ -9,6 +9,7 @@
 // a question whose largest class is that of no answer: ConfidenceBand{.over = Over::parsed}.
 #pragma once
 
+#include <visplay/core/describe.hpp>
 #include <visplay/core/share.hpp>
 #include <visplay/data/pseudo_label.hpp>
 
@@ -60,6 +61,14 @@ struct ConfidenceBand {
     return over == Over::votes ? label.votes : label.votes - label.unparsed - label.truncated;
   }
 };
+
+/// Keys are the members; `over` is the mode's and no setting.
+void describe(auto& visit, OfType<ConfidenceBand> auto& s) {
+  visit("low", s.low, "keep labels of at least this confidence", between(0, 1));
+  visit("high", s.high, "keep labels of at most this confidence", between(0, 1));
+  visit("margin", s.margin, "majority less runner-up must exceed this share of m", between(0, 1));
+  visit("max_unparsed", s.max_unparsed, "more votes without an answer: no label", between(0, 1));
+}
 
 /// How many labels met which end.
 struct VerdictCounts {

@@ -35,8 +35,9 @@ class FlipHistory {
   void begin_round() { visits_ = revisits_ = flips_ = 0, ratios_ = 0; }
 
   /// A label that does not exist leaves the memory as it is and counts as a ratio of 0.
-  template <AnswerGrader Grader>
+  template <class Grader>
   Flip visit(std::string_view question, const PseudoLabel& label, const Grader& grade) {
+    static_assert(checked_grader<Grader>());
     ++visits_;
     if (!label.exists()) return Flip::no_label;
     ratios_ += double(label.majority) / label.votes;

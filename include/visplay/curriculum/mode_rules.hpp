@@ -15,6 +15,7 @@
 //   votes      10                      10, for labels 9                 10
 #pragma once
 
+#include <visplay/core/settings.hpp>
 #include <visplay/curriculum/confidence_band.hpp>
 #include <visplay/data/sample.hpp>
 #include <visplay/grade/grader.hpp>
@@ -54,8 +55,17 @@ struct ModeRules {
   return rules;
 }
 
+/// The mode that a program's settings name, on which its defaults depend. `otherwise` if they name
+/// none, or a wrong one, which apply_settings refuses afterwards.
+[[nodiscard]] inline Mode mode_in(std::span<const Setting> settings, Mode otherwise) {
+  Mode mode = otherwise;
+  if (const Setting* named = find_setting(settings, "mode"))
+    detail::assign_texts(mode, named->texts, Range{});
+  return mode;
+}
+
 /// What the votes say of a question, as the mode counts them.
-template <AnswerGrader Grader>
+template <class Grader>
 [[nodiscard]] QuestionSample judged(const ModeRules& rules, std::int64_t group,
                                     std::optional<Question> question, std::span<const Vote> votes,
                                     const Grader& grade) {

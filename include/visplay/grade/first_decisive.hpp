@@ -21,8 +21,11 @@
 namespace visplay {
 
 /// No opinion if none of them has one, and on an answer longer than `longest_graded`.
-template <CanonicalGrader... Graders>
+template <class... Graders>
 struct FirstDecisive {
+  static_assert((CanonicalGrader<Graders> && ...),
+                "FirstDecisive: a grader of a chain also has std::string "
+                "canonical(std::string_view answer) const");
   static constexpr std::string_view name = "first_decisive";
 
   std::tuple<Graders...> graders;

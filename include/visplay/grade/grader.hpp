@@ -39,6 +39,15 @@ concept CanonicalGrader = AnswerGrader<G> && requires(const G& grade, std::strin
   { grade.canonical(answer) } -> std::same_as<std::string>;
 };
 
+/// True; a type that is no grader is refused with a sentence. For templates that take one.
+template <class G>
+consteval bool checked_grader() {
+  static_assert(AnswerGrader<G>,
+                "a grader is a struct with a call Verdict (std::string_view answer, "
+                "std::string_view reference) const");
+  return true;
+}
+
 /// A longer answer (bytes) is not looked into: it is the same as its equal, else undecided.
 inline constexpr std::size_t longest_graded = 4096;
 

@@ -30,7 +30,7 @@ namespace visplay {
   return label;
 }
 
-template <AnswerGrader Grader>
+template <class Grader>
 [[nodiscard]] PseudoLabel majority_vote(std::span<const Vote> votes, const Grader& grade) {
   return label_of(vote_classes(votes, grade));
 }

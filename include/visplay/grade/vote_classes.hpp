@@ -59,7 +59,7 @@ struct VoteClasses {
 
 namespace detail {
 
-template <AnswerGrader Grader>
+template <class Grader>
 class ClassFinder {
  public:
   explicit ClassFinder(const Grader& grade) : grade_(grade) {}
@@ -82,8 +82,9 @@ class ClassFinder {
 
 }  // namespace detail
 
-template <AnswerGrader Grader>
+template <class Grader>
 [[nodiscard]] VoteClasses vote_classes(std::span<const Vote> votes, const Grader& grade) {
+  static_assert(checked_grader<Grader>());
   VoteClasses sorted;
   detail::ClassFinder<Grader> find(grade);
   for (const Vote& vote : votes) {

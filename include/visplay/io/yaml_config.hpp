@@ -29,7 +29,7 @@ struct ConfigSources {
   std::vector<std::string> reserved{"DATA"};  ///< VISPLAY_ names that are no keys
 };
 
-template <Described Config>
+template <class Config>
 struct Resolved {
   Config config{};
   Origins origins{};
@@ -56,7 +56,7 @@ struct Resolved {
 /// @param defaults  a config, or a function from the gathered settings to one, for defaults that
 ///                  depend on a key (the mode)
 /// @throws UsageError  naming key, value, what is expected and where it came from
-template <Described Config, class Defaults = Config>
+template <class Config, class Defaults = Config>
 [[nodiscard]] Resolved<Config> resolve_config(const ConfigSources& sources,
                                               const Defaults& defaults = {}) {
   Resolved<Config> resolved;

@@ -39,8 +39,9 @@ bool agrees(const Sample& s, const Grader& grade) {
 }
 }  // namespace detail
 
-template <AnswerGrader Grader = Exact>
+template <class Grader = Exact>
 struct LabelAccuracy {
+  static_assert(checked_grader<Grader>());
   static constexpr std::string_view name = "accuracy";
   Grader grade{};
 
@@ -53,8 +54,9 @@ struct LabelAccuracy {
 };
 static_assert(RewardFor<LabelAccuracy<>, AnswerSample>);
 
-template <AnswerGrader Grader = Exact>
+template <class Grader = Exact>
 struct WeightedAccuracy {
+  static_assert(checked_grader<Grader>());
   static constexpr std::string_view name = "weighted_accuracy";
   Grader grade{};
 

@@ -18,6 +18,7 @@
 // seconds. docs/decisions.md has the list.
 #pragma once
 
+#include <visplay/core/describe.hpp>
 #include <visplay/data/reward_table.hpp>
 #include <visplay/data/sample.hpp>
 #include <visplay/reward/difficulty.hpp>
@@ -89,5 +90,15 @@ struct QuestionerReward {
                      Term{-diversity_weight, Diversity{Diversity::Scope::batch}}};
   }
 };
+
+/// The three weights of any struct that has them.
+void describe_weights(auto& visit, auto& s) {
+  visit("diversity_weight", s.diversity_weight, "lambda: price of a question's cluster share",
+        at_least(0));
+  visit("archive_weight", s.archive_weight, "price of likeness to earlier questions", at_least(0));
+  visit("blind_weight", s.blind_weight, "price of being answered without the image", at_least(0));
+}
+/// The other members are no settings of the reward: the mode is the program's, max_unparsed the band's.
+void describe(auto& visit, OfType<QuestionerReward> auto& s) { describe_weights(visit, s); }
 
 }  // namespace visplay

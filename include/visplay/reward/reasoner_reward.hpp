@@ -20,8 +20,9 @@
 
 namespace visplay {
 
-template <AnswerGrader Grader = Exact>
+template <class Grader = Exact>
 struct ReasonerReward {
+  static_assert(checked_grader<Grader>());
   Mode mode = Mode::paper;
   double format_weight = 0.1;  ///< in [0, 1]; official only
   Grader grade{};

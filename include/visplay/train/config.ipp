@@ -17,10 +17,7 @@ VISPLAY_INLINE void refuse(bool wrong, const std::string& sentence) {
 
 // The band and the votes of a mode are those of its rules.
 VISPLAY_INLINE void take_rules(SelfPlayConfig& c, const ModeRules& rules) {
-  c.label.low = rules.band.low;
-  c.label.high = rules.band.high;
-  c.label.margin = rules.band.margin;
-  c.label.max_unparsed = rules.band.max_unparsed;
+  c.label.band = rules.band;
   c.label.votes = rules.label_votes;
   c.questioner.votes = rules.reward_votes;
 }
@@ -59,13 +56,14 @@ VISPLAY_INLINE SelfPlayConfig default_config(Mode mode) {
 }
 
 VISPLAY_INLINE void validate(const SelfPlayConfig& config) {
-  const auto& [low, high] = std::pair{config.label.low, config.label.high};
+  const ConfidenceBand& band = config.label.band;
   detail::refuse(config.dtype == DataType::bfloat16,
                  "dtype: training in bfloat16 is not built yet; float32 is");
   detail::refuse(config.kl.estimator != KlEstimator::k3,
                  fmt::format("kl.estimator: {} is not built yet; k3 is",
                              detail::text_of(config.kl.estimator)));
-  detail::refuse(low > high, fmt::format("label.low {} is above label.high {}", low, high));
+  detail::refuse(band.low > band.high,
+                 fmt::format("label.low {} is above label.high {}", band.low, band.high));
   detail::refuse(config.reasoner.prompt.find("{question}") == std::string::npos,
                  "reasoner.prompt: expected {question} somewhere in it");
   detail::refuse(config.questioner.prompt.empty(), "questioner.prompt: expected some text");
@@ -80,13 +78,9 @@ VISPLAY_INLINE void validate(const SelfPlayConfig& config) {
 }
 
 VISPLAY_INLINE Resolved<SelfPlayConfig> load_self_play_config(const ConfigSources& sources) {
-  const auto of_mode = [](std::span<const Setting> settings) {
-    Mode mode = SelfPlayConfig{}.mode;
-    if (const Setting* named = find_setting(settings, "mode"))
-      detail::assign_texts(mode, named->texts, Range{});  // a wrong name is refused afterwards
-    return default_config(mode);
-  };
-  auto resolved = resolve_config<SelfPlayConfig>(sources, of_mode);
+  auto resolved = resolve_config<SelfPlayConfig>(sources, [](std::span<const Setting> settings) {
+    return default_config(mode_in(settings, SelfPlayConfig{}.mode));
+  });
   validate(resolved.config);
   return resolved;
 }

@@ -4,6 +4,7 @@
 
 #include <visplay/model/qwen2_5_vl/weights.hpp>
 #include <visplay/tensor/compat.hpp>
+#include <visplay/train/phase_config.hpp>
 
 #include <functional>
 #include <vector>
@@ -18,6 +19,14 @@ struct AdamWSettings {
   double weight_decay = 0.01;  ///< of matrices; norms and biases do not decay
   double max_grad_norm = 1;    ///< 0: no clipping
 };
+
+[[nodiscard]] inline AdamWSettings adamw_settings(const OptimizerConfig& config) {
+  return {.learning_rate = config.learning_rate,
+          .beta1 = config.beta1,
+          .beta2 = config.beta2,
+          .weight_decay = config.weight_decay,
+          .max_grad_norm = config.max_grad_norm};
+}
 
 class AdamW {
  public:

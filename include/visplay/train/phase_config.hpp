@@ -5,6 +5,8 @@
 #pragma once
 
 #include <visplay/core/describe.hpp>
+#include <visplay/curriculum/confidence_band.hpp>
+#include <visplay/reward/questioner_reward.hpp>
 #include <visplay/rollout/sampling_params.hpp>
 
 #include <cstdint>
@@ -82,10 +84,7 @@ void describe(auto& visit, OfType<QuestionerConfig> auto& s) {
   visit("images_per_step", s.images_per_step, "images of a step", at_least(1));
   visit("group_size", s.group_size, "questions per image (G)", at_least(2));
   visit("votes", s.votes, "answers of the frozen Reasoner per question (m)", at_least(1));
-  visit("diversity_weight", s.diversity_weight, "lambda: price of a question's cluster share",
-        at_least(0));
-  visit("archive_weight", s.archive_weight, "price of likeness to earlier questions", at_least(0));
-  visit("blind_weight", s.blind_weight, "price of being answered without the image", at_least(0));
+  describe_weights(visit, s);
   visit("optimizer", s.optimizer);
   visit("sampling", s.sampling);
   visit("system", s.system, "system turn; empty: the chat template's own");
@@ -96,20 +95,14 @@ struct LabelConfig {
   int images = 1000;
   int questions_per_image = 1;
   int votes = 10;
-  double low = 0.25;
-  double high = 0.75;
-  std::optional<double> margin{};
-  double max_unparsed = 1;
+  ConfidenceBand band{};  ///< its keys are label.low, ...
   bool balance = false;
 };
 void describe(auto& visit, OfType<LabelConfig> auto& s) {
   visit("images", s.images, "images asked about in an iteration", at_least(1));
   visit("questions_per_image", s.questions_per_image, "questions per image", at_least(1));
   visit("votes", s.votes, "answers per question, whose majority is the label (m)", at_least(1));
-  visit("low", s.low, "keep labels of at least this confidence", between(0, 1));
-  visit("high", s.high, "keep labels of at most this confidence", between(0, 1));
-  visit("margin", s.margin, "majority less runner-up must exceed this share of m", between(0, 1));
-  visit("max_unparsed", s.max_unparsed, "more votes without an answer: no label", between(0, 1));
+  describe(visit, s.band);
   visit("balance", s.balance, "as many yes as no labels within one type of question");
 }
 

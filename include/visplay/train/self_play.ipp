@@ -20,14 +20,6 @@ VISPLAY_INLINE void stop_if_asked(const SelfPlayObserver& observer) {
   if (observer.stop && observer.stop()) throw Stopped("stopped between two steps");
 }
 
-VISPLAY_INLINE AdamWSettings adamw_settings(const OptimizerConfig& config) {
-  return {.learning_rate = config.learning_rate,
-          .beta1 = config.beta1,
-          .beta2 = config.beta2,
-          .weight_decay = config.weight_decay,
-          .max_grad_norm = config.max_grad_norm};
-}
-
 // Runs one step and reports it with its time.
 template <class Step>
 void timed_step(std::string_view phase, int index, int steps, const SelfPlayObserver& observer,
@@ -54,6 +46,61 @@ VISPLAY_INLINE std::vector<std::size_t> epoch_slice(std::size_t n, std::size_t b
     slice.push_back(order[i % n]);
   }
   return slice;
+}
+
+VISPLAY_INLINE LabelledQuestion labelled(const VotedQuestion& voted) {
+  return {voted.asked.image, voted.asked.question, voted.label};
+}
+
+// What the votes of a label phase say, question by question, for its metrics.
+struct LabelTally {
+  int questions = 0;
+  std::int64_t tokens = 0;                          // of the votes
+  double confidence = 0, margin = 0, unparsed = 0;  // sums over the questions
+  VerdictCounts verdicts;
+
+  void add(const VotedQuestion& voted, LabelVerdict verdict) {
+    const PseudoLabel& label = voted.label;
+    const int votes = std::max(1, label.votes);
+    ++questions;
+    confidence += label.confidence();
+    margin += double(label.majority - label.second) / votes;
+    unparsed += double(label.unparsed + label.truncated) / votes;
+    verdicts.add(verdict);
+    for (const auto& completion : voted.completions)
+      tokens += std::int64_t(completion.token_ids.size());
+  }
+
+  // Of `completions` questions that were asked for, of which `kept` train the Reasoner.
+  [[nodiscard]] Metrics metrics(int completions, double kept) const {
+    const double asked = std::max(1, completions), n = std::max(1, questions);
+    const auto share_of = [&](LabelVerdict verdict) { return verdicts.of(verdict) / asked; };
+    return {{std::string(metric::label_questions), double(completions)},
+            {std::string(metric::label_valid), questions / asked},
+            {std::string(metric::label_kept), kept},
+            {std::string(metric::label_kept_share), kept / asked},
+            {std::string(metric::label_confidence), confidence / n},
+            {std::string(metric::label_margin), margin / n},
+            {std::string(metric::label_unparsed), unparsed / n},
+            {std::string(metric::label_too_easy), share_of(LabelVerdict::easy)},
+            {std::string(metric::label_too_hard), share_of(LabelVerdict::hard)},
+            {std::string(metric::label_small_margin), share_of(LabelVerdict::tied)},
+            {std::string(metric::label_balanced_away),
+             (verdicts.of(LabelVerdict::kept) - kept) / asked}};
+  }
+};
+
+// Marks the kept questions that would make one of yes and no more frequent in their family.
+VISPLAY_INLINE void balance(std::vector<JudgedQuestion>& judged, const Rng& rng) {
+  std::vector<LabelledQuestion> kept;
+  std::vector<JudgedQuestion*> owners;
+  for (auto& question : judged)
+    if (question.kept()) {
+      kept.push_back(labelled(question.voted));
+      owners.push_back(&question);
+    }
+  for (auto* question : owners) question->balanced_away = true;
+  for (const auto i : balance_yes_no(kept, rng)) owners[i]->balanced_away = false;
 }
 
 }  // namespace detail
@@ -117,7 +164,7 @@ VISPLAY_INLINE std::vector<ImagePtr> SelfPlay::pick_images(std::size_t count, Rn
 VISPLAY_INLINE void SelfPlay::train_questioner(Rng rng, const SelfPlayObserver& observer) {
   const auto& c = config_.questioner;
   const auto reference = reference_of(questioner_);
-  AdamW optimizer(questioner_.weights(), detail::adamw_settings(c.optimizer));
+  AdamW optimizer(questioner_.weights(), adamw_settings(c.optimizer));
   int step = 0;
   QuestionerJudge judge{reasoner_,
                         config_.reasoner,
@@ -127,7 +174,7 @@ VISPLAY_INLINE void SelfPlay::train_questioner(Rng rng, const SelfPlayObserver& 
                                          .diversity_weight = c.diversity_weight,
                                          .archive_weight = c.archive_weight,
                                          .blind_weight = c.blind_weight,
-                                         .max_unparsed = config_.label.max_unparsed},
+                                         .max_unparsed = config_.label.band.max_unparsed},
                         [&](std::span<const VotedQuestion> voted) {
                           if (observer.question && !voted.empty())
                             observer.question("questioner", step + 1, {voted.front()});
@@ -153,55 +200,24 @@ VISPLAY_INLINE std::vector<JudgedQuestion> SelfPlay::label(Rng rng,
   const auto& c = config_.label;
   std::vector<JudgedQuestion> judged;
   detail::timed_step("label", 0, 1, observer, [&] {
+    // Ask: fresh questions about images.
     const auto images = pick_images(std::size_t(c.images), rng.fork("images"), 0);
     auto pool =
         ask(questioner_, config_.questioner, rules_of(config_.mode).parse,
             params(config_.questioner.sampling, c.questions_per_image), images, rng.fork("ask"));
-    const auto valid = double(pool.questions.size());
+    // Answer: m votes each; the majority names the label, the band says whether it is kept.
     auto voted = vote(reasoner_, config_.reasoner, params(config_.votes.sampling, c.votes),
                       std::move(pool.questions), rng.fork("votes"));
-    const ConfidenceBand band{c.low, c.high, c.margin, c.max_unparsed,
-                              rules_of(config_.mode).band.over};
-    StepReport report;
-    VerdictCounts verdicts;
-    double confidence = 0, margin = 0, unparsed = 0;
-    for (auto& v : voted) {
-      confidence += v.label.confidence();
-      margin += double(v.label.majority - v.label.second) / std::max(1, v.label.votes);
-      unparsed += double(v.label.unparsed + v.label.truncated) / std::max(1, v.label.votes);
-      for (const auto& completion : v.completions)
-        report.tokens += std::int64_t(completion.token_ids.size());
-      judged.push_back({std::move(v), {}, false});
-      verdicts.add(judged.back().verdict = band(judged.back().voted.label));
+    detail::LabelTally tally;
+    for (auto& question : voted) {
+      const LabelVerdict verdict = c.band(question.label);
+      tally.add(question, verdict);
+      judged.push_back({std::move(question), verdict, false});
     }
-    if (c.balance) {
-      std::vector<LabelledQuestion> kept;
-      std::vector<std::size_t> index;
-      for (std::size_t i = 0; i < judged.size(); ++i)
-        if (judged[i].kept()) {
-          const auto& v = judged[i].voted;
-          kept.push_back({v.asked.image, v.asked.question, v.label});
-          index.push_back(i);
-        }
-      for (const auto i : index) judged[i].balanced_away = true;
-      for (const auto i : balance_yes_no(kept, rng.fork("balance")))
-        judged[index[i]].balanced_away = false;
-    }
-    const double kept = double(std::ranges::count_if(judged, &JudgedQuestion::kept));
-    const double asked = std::max(1, pool.asked), n = std::max(1., valid);
-    report.metrics = {
-        {std::string(metric::label_questions), double(pool.asked)},
-        {std::string(metric::label_valid), valid / asked},
-        {std::string(metric::label_kept), kept},
-        {std::string(metric::label_kept_share), kept / asked},
-        {std::string(metric::label_confidence), confidence / n},
-        {std::string(metric::label_margin), margin / n},
-        {std::string(metric::label_unparsed), unparsed / n},
-        {std::string(metric::label_too_easy), verdicts.of(LabelVerdict::easy) / asked},
-        {std::string(metric::label_too_hard), verdicts.of(LabelVerdict::hard) / asked},
-        {std::string(metric::label_small_margin), verdicts.of(LabelVerdict::tied) / asked},
-        {std::string(metric::label_balanced_away),
-         (verdicts.of(LabelVerdict::kept) - kept) / asked}};
+    // Balance: as many yes as no within one type of question.
+    if (c.balance) detail::balance(judged, rng.fork("balance"));
+    const auto kept = std::ranges::count_if(judged, &JudgedQuestion::kept);
+    StepReport report{tally.metrics(pool.asked, double(kept)), tally.tokens};
     if (observer.labelled) observer.labelled(judged, report.metrics);
     return report;
   });
@@ -214,10 +230,7 @@ VISPLAY_INLINE std::vector<LabelledQuestion> SelfPlay::training_data(
     std::span<const JudgedQuestion> questions, Rng rng) const {
   std::vector<LabelledQuestion> data;
   for (const auto& question : questions)
-    if (question.kept()) {
-      const auto& v = question.voted;
-      data.push_back({v.asked.image, v.asked.question, v.label});
-    }
+    if (question.kept()) data.push_back(detail::labelled(question.voted));
   if (config_.control.shuffle_labels) {
     std::vector<PseudoLabel> labels;
     for (const auto& item : data) labels.push_back(item.label);
@@ -232,7 +245,7 @@ VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> d
   if (data.empty()) return;  // nothing passed the band: the Reasoner stays as it is
   const auto& c = config_.reasoner;
   const auto reference = reference_of(reasoner_);
-  AdamW optimizer(reasoner_.weights(), detail::adamw_settings(c.optimizer));
+  AdamW optimizer(reasoner_.weights(), adamw_settings(c.optimizer));
   ReasonerJudge judge{.questions = {}, .reward = rules_of(config_.mode).reasoner};
   Grpo grpo{reasoner_, reference.get(), optimizer, judge,
             grpo_settings(c.optimizer, c.sampling, c.group_size, c.steps)};

@@ -235,26 +235,13 @@ class Reference:
         return scores, made
 
 
-def raw_bits(name, count):
-    """The 64-bit outputs behind tiny.tensor_values with seed 0."""
-    state = 0xCBF29CE484222325
-    for byte in f"0/{name}".encode():
-        state = ((state ^ byte) * 0x100000001B3) % 2**64
-    with np.errstate(over="ignore"):
-        z = np.uint64(state) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(
-            0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-
 def digest(tensor):
     flat = tensor.reshape(-1).astype(np.float64)
     made = [np.sqrt((flat * flat).sum())]
     for k in range(8):
-        signs = np.where(raw_bits(f"projection/{k}", flat.size) >> np.uint64(63), 1.0, -1.0)
+        signs = np.where(tiny.raw_bits(0, f"projection/{k}", flat.size) >> np.uint64(63), 1.0, -1.0)
         made.append((flat * signs).sum())
-    samples = raw_bits("samples", 64) % np.uint64(flat.size)
+    samples = tiny.raw_bits(0, "samples", 64) % np.uint64(flat.size)
     return np.concatenate([made, flat[samples.astype(np.int64)]]).astype(np.float32)
 
 

@@ -80,7 +80,8 @@ def random_shape(seed):
                             full=sorted(r.sample(range(depth), r.choice([1, 1, 2])))))
 
 
-def tensor_values(seed, name, count, base, scale):
+def raw_bits(seed, name, count):
+    """The 64-bit outputs behind tensor_values."""
     state = 0xCBF29CE484222325
     for byte in f"{seed}/{name}".encode():
         state = ((state ^ byte) * 0x100000001B3) % 2**64
@@ -89,7 +90,11 @@ def tensor_values(seed, name, count, base, scale):
             0x9E3779B97F4A7C15)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
+        return z ^ (z >> np.uint64(31))
+
+
+def tensor_values(seed, name, count, base, scale):
+    z = raw_bits(seed, name, count)
     unit = (z >> np.uint64(40)).astype(np.float64) / 2**23 - 1
     return (base + scale * unit).astype(np.float32)
 
