@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
   using namespace visplay;
   return run_guarded(info.name, [&] {
     RewardOptions shown;
-    const auto sources = program_sources(argc, argv, info, reward_fields(shown));
+    const auto sources = program_sources(argc, argv, info, fields_of(shown));
     return sources ? reward(load_reward_options(*sources)) : 0;
   });
 }

@@ -7,9 +7,7 @@
 
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace visplay {
 
@@ -24,23 +22,6 @@ void describe(auto& visit, OfType<RewardOptions> auto& s) {
   visit("archive", s.archive, "JSONL with earlier questions, such as this program's output");
   visit("questioner", s.rules.questioner);
   visit("label", s.rules.band);
-}
-
-/// The keys as --help of this program shows them: some do more here than in the loop, or less.
-[[nodiscard]] inline std::vector<Field> reward_fields(RewardOptions& options) {
-  constexpr std::pair<std::string_view, std::string_view> words[] = {
-      {"questioner.archive_weight", "price of likeness to the archive (robust)"},
-      {"questioner.blind_weight", "price of being answered without the image (robust)"},
-      {"label.low", "smallest confidence of a label"},
-      {"label.high", "largest confidence of a label"},
-      {"label.margin", "the majority must lead the next answer by more than this share"},
-      {"label.max_unparsed",
-       "more unparsed votes than this share: no label, in robust mode no reward either"}};
-  auto fields = fields_of(options);
-  for (Field& field : fields)
-    for (const auto& [key, help] : words)
-      if (field.key == key) field.help = help;
-  return fields;
 }
 
 /// The rules of the mode that the sources name, then the sources.
