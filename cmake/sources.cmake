@@ -178,6 +178,7 @@ set(VISPLAY_IO_HEADERS
     io/chat_template_file.hpp
     io/checkpoint_store.hpp
     io/durable_file.hpp
+    io/exif_orientation.hpp
     io/image_codec.hpp
     io/image_source.hpp
     io/json.hpp
@@ -192,6 +193,7 @@ set(VISPLAY_IO_BODIES
     io/chat_template_file.ipp
     io/checkpoint_store.ipp
     io/durable_file.ipp
+    io/exif_orientation.ipp
     io/image_codec.ipp
     io/image_source.ipp
     io/json.ipp
