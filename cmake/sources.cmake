@@ -135,7 +135,8 @@ set(VISPLAY_CORE_HEADERS
     kernels/objective_pass.hpp
     kernels/objective_report.hpp
     kernels/objective_stock.hpp
-    kernels/paged_attention.hpp)
+    kernels/paged_attention.hpp
+    kernels/resample.hpp)
 set(VISPLAY_CORE_BODIES
     core/parallel.ipp
     core/settings.ipp
@@ -172,7 +173,8 @@ set(VISPLAY_CORE_BODIES
     kernels/attention.ipp
     kernels/objective.ipp
     kernels/objective_stock.ipp
-    kernels/paged_attention.ipp)
+    kernels/paged_attention.ipp
+    kernels/resample.ipp)
 
 set(VISPLAY_IO_HEADERS
     io/chat_template_file.hpp
