@@ -33,8 +33,8 @@ int main() {
     const long long decoded = nanoseconds();
     const auto values = (path == "pillow" ? pillow : torchvision)(image).pixel_values;
     const long long end = nanoseconds();
-    const unsigned long crc = crc32_z(0, reinterpret_cast<const Bytef*>(values.data()),
-                                      values.size() * sizeof(float));
+    const unsigned long crc =
+        crc32_z(0, reinterpret_cast<const Bytef*>(values.data()), values.size() * sizeof(float));
     std::printf("%lld %lld %lu\n", end - start, decoded - start, crc);
     std::fflush(stdout);
   }
