@@ -10,6 +10,8 @@ if(VISPLAY_IO)
   find_dependency(PNG)
   find_dependency(JPEG)
   find_dependency(yaml-cpp)
+  find_dependency(PkgConfig)
+  pkg_check_modules(VISPLAY_WEBP REQUIRED IMPORTED_TARGET GLOBAL libwebpdemux libwebp)
   find_path(VISPLAY_XXHASH_INCLUDE_DIR xxhash.h REQUIRED)  # all of it is in the header
   if(TARGET yaml-cpp AND NOT TARGET yaml-cpp::yaml-cpp)  # before version 0.8
     add_library(yaml-cpp::yaml-cpp INTERFACE IMPORTED)

@@ -135,7 +135,8 @@ set(VISPLAY_CORE_HEADERS
     kernels/objective_pass.hpp
     kernels/objective_report.hpp
     kernels/objective_stock.hpp
-    kernels/paged_attention.hpp)
+    kernels/paged_attention.hpp
+    kernels/resample.hpp)
 set(VISPLAY_CORE_BODIES
     core/parallel.ipp
     core/settings.ipp
@@ -172,12 +173,14 @@ set(VISPLAY_CORE_BODIES
     kernels/attention.ipp
     kernels/objective.ipp
     kernels/objective_stock.ipp
-    kernels/paged_attention.ipp)
+    kernels/paged_attention.ipp
+    kernels/resample.ipp)
 
 set(VISPLAY_IO_HEADERS
     io/chat_template_file.hpp
     io/checkpoint_store.hpp
     io/durable_file.hpp
+    io/exif_orientation.hpp
     io/image_codec.hpp
     io/image_source.hpp
     io/json.hpp
@@ -192,6 +195,7 @@ set(VISPLAY_IO_BODIES
     io/chat_template_file.ipp
     io/checkpoint_store.ipp
     io/durable_file.ipp
+    io/exif_orientation.ipp
     io/image_codec.ipp
     io/image_source.ipp
     io/json.ipp

@@ -27,7 +27,7 @@ struct GenerateOptions {
 };
 void describe(auto& visit, OfType<GenerateOptions> auto& s) {
   visit("model", s.model, "model folder of Hugging Face form");
-  visit("image", s.image, "pictures (PNG, JPEG) in the order in which the model sees them");
+  visit("image", s.image, "pictures (PNG, JPEG, WebP) in the order in which the model sees them");
   visit("prompt", s.prompt, "user text after the pictures; never read as control tokens");
   visit("system", s.system, "system turn; off: the chat template's own");
   visit("n", s.n, "completions", at_least(1));

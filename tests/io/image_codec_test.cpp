@@ -1,4 +1,5 @@
 #include <visplay/core/error.hpp>
+#include <visplay/io/exif_orientation.hpp>
 #include <visplay/io/image_codec.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -45,7 +46,7 @@ std::string refusal(const std::string& path) {
 TEST_CASE("pixels of every kind of file are those of Pillow") {
   // tests/golden/make/image_codec.py
   const auto cases = golden()["files"];
-  REQUIRE(cases.size() == 34);
+  REQUIRE(cases.size() == 84);
   for (const auto& item : cases) {
     const auto name = item["file"].get<std::string>();
     INFO(name);
@@ -57,9 +58,51 @@ TEST_CASE("pixels of every kind of file are those of Pillow") {
   }
 }
 
+TEST_CASE("transparency is laid on white as by transformers, if asked to") {
+  const auto cases = golden()["files"];
+  int changed = 0;
+  for (const auto& item : cases) {
+    const auto name = item["file"].get<std::string>();
+    INFO(name);
+    const Image image = read_image(folder + name, {}, {.alpha = AlphaPolicy::white});
+    CHECK(test::crc32(image.pixels) == item.value("white", item["crc32"]));
+    changed += item.contains("white");
+  }
+  CHECK(changed == 17);
+}
+
+TEST_CASE("pictures are turned upright as by load_image of transformers, if asked to") {
+  const auto cases = golden()["files"];
+  int changed = 0;
+  for (const auto& item : cases) {
+    const auto name = item["file"].get<std::string>();
+    INFO(name);
+    CHECK(exif_orientation(bytes_of(folder + name)) == item.value("orientation", 1));
+    const Image image = read_image(folder + name, {}, {.exif = ExifOrientation::apply});
+    CHECK(test::crc32(image.pixels) == item.value("upright", item["crc32"]));
+    CHECK(image.source == folder + name);
+    changed += item.contains("upright");
+  }
+  CHECK(changed == 17);
+}
+
+TEST_CASE("a broken EXIF block is no orientation, wherever it breaks") {
+  for (const std::string name : {"exif6.jpg", "exif8.png", "exif6.webp", "xmp7.png", "xmp3.webp"}) {
+    const auto bytes = bytes_of(folder + name);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      const int found = exif_orientation(std::span(bytes).first(size));
+      CHECK((1 <= found && found <= 8));
+      auto damaged = bytes;
+      damaged[size] ^= std::uint8_t(1 + size % 255);
+      const int other = exif_orientation(damaged);
+      CHECK((1 <= other && other <= 8));
+    }
+  }
+}
+
 TEST_CASE("what cannot be read is refused in one line that names the file and the reason") {
   const auto cases = golden()["refused"];
-  REQUIRE(cases.size() == 12);
+  REQUIRE(cases.size() == 20);
   for (const auto& item : cases) {
     const auto name = item["file"].get<std::string>();
     const std::string message = refusal(folder + "refused/" + name);
@@ -73,7 +116,8 @@ TEST_CASE("what cannot be read is refused in one line that names the file and th
 }
 
 TEST_CASE("a file cut anywhere is refused or whole, never crashes") {
-  for (const std::string name : {"interlaced.png", "palette4.png", "progressive.jpg", "420.jpg"}) {
+  for (const std::string name : {"interlaced.png", "palette4.png", "progressive.jpg", "420.jpg",
+                                 "lossless_alpha.webp", "lossy_alpha.webp", "animated.webp"}) {
     const auto bytes = bytes_of(folder + name);
     const Image whole = decode_image(bytes, name);
     for (std::size_t size = 0; size < bytes.size(); ++size) {
@@ -87,13 +131,15 @@ TEST_CASE("a file cut anywhere is refused or whole, never crashes") {
 }
 
 TEST_CASE("a damaged file gives an image of its size or an error, never a crash") {
-  for (const std::string name : {"rgb.png", "palette_short.png", "progressive.jpg", "cmyk.jpg"}) {
+  const ImagePolicy both{ExifOrientation::apply, AlphaPolicy::white};
+  for (const std::string name : {"rgb.png", "palette_short_trns.png", "progressive.jpg", "ycck.jpg",
+                                 "lossless_alpha.webp", "lossy80.webp", "animated_alpha.webp"}) {
     const auto bytes = bytes_of(folder + name);
     for (std::size_t at = 0; at < bytes.size(); ++at) {
       auto damaged = bytes;
       damaged[at] ^= std::uint8_t(1 + at % 255);
       try {
-        const Image image = decode_image(damaged, name, {.pixels = 1 << 20});
+        const Image image = decode_image(damaged, name, {.pixels = 1 << 20}, both);
         CHECK(image.pixels.size() == std::size_t(3) * std::size_t(image.width * image.height));
       } catch (const Error&) {
       }

@@ -22,14 +22,15 @@ void check_refused(const std::filesystem::path& source, const std::string& reaso
 
 }  // namespace
 
-TEST_CASE("a folder gives its PNG and JPEG files, those of subfolders too, sorted") {
+TEST_CASE("a folder gives its PNG, JPEG and WebP files, those of subfolders too, sorted") {
   const test::TempFolder temp;
-  for (const auto name : {"b.png", "a/z.JPG", "a/y.jpeg", "c.txt", "d.png.part", "B.png"})
+  for (const auto name :
+       {"b.png", "a/z.JPG", "a/y.jpeg", "a/x.WebP", "c.txt", "d.png.part", "B.png"})
     temp.write(name, "");
   std::vector<std::string> names;
   for (const auto& path : list_images(temp / ""))
     names.push_back(path.lexically_relative(temp / "").generic_string());
-  CHECK(names == std::vector<std::string>{"B.png", "a/y.jpeg", "a/z.JPG", "b.png"});
+  CHECK(names == std::vector<std::string>{"B.png", "a/x.WebP", "a/y.jpeg", "a/z.JPG", "b.png"});
 }
 
 TEST_CASE("a list gives its images in its order, relative to itself") {

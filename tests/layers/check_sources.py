@@ -86,7 +86,7 @@ def lists() -> dict[Path, str]:
             "// visplay's CMake targets includes this in exactly one unit."),
         LIBRARY / "impl" / "src_io.hpp": bodies(
             layers.IO,
-            "// The bodies of visplay::io (needs nlohmann-json, yaml-cpp, libpng, libjpeg): beside\n"
+            "// The bodies of visplay::io (needs nlohmann-json, yaml-cpp, libpng, libjpeg, libwebp): beside\n"
             "// impl/src.hpp, in the same unit or another."),
         LIBRARY / "impl" / "src_torch.hpp": bodies(
             layers.TORCH,

@@ -17,6 +17,7 @@
 #include <visplay/kernels/objective.ipp>
 #include <visplay/kernels/objective_stock.ipp>
 #include <visplay/kernels/paged_attention.ipp>
+#include <visplay/kernels/resample.ipp>
 #include <visplay/loss/sequence_correction.ipp>
 #include <visplay/loss/token_rules.ipp>
 #include <visplay/text/bleu.ipp>

@@ -1,10 +1,11 @@
-// The bodies of visplay::io (needs nlohmann-json, yaml-cpp, libpng, libjpeg): beside
+// The bodies of visplay::io (needs nlohmann-json, yaml-cpp, libpng, libjpeg, libwebp): beside
 // impl/src.hpp, in the same unit or another.
 #pragma once
 
 #include <visplay/io/chat_template_file.ipp>
 #include <visplay/io/checkpoint_store.ipp>
 #include <visplay/io/durable_file.ipp>
+#include <visplay/io/exif_orientation.ipp>
 #include <visplay/io/image_codec.ipp>
 #include <visplay/io/image_source.ipp>
 #include <visplay/io/json.ipp>

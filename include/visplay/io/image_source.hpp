@@ -1,6 +1,6 @@
 // Where unlabeled images come from: a folder, or a JSONL file that lists them.
 //
-//   ImageSource images("photos/");            // *.png *.jpg *.jpeg, recursive, sorted
+//   ImageSource images("photos/");            // *.png *.jpg *.jpeg *.webp, recursive, sorted
 //   ImagePtr first = images.load(0);
 //
 // Lines of a list have `image`, a path relative to the list; other fields are ignored.
@@ -23,7 +23,8 @@ namespace visplay {
 class ImageSource {
  public:
   /// @throws Error as list_images
-  explicit ImageSource(const std::filesystem::path& source, const ImageLimits& limits = {});
+  explicit ImageSource(const std::filesystem::path& source, const ImageLimits& limits = {},
+                       const ImagePolicy& policy = {});
 
   [[nodiscard]] std::size_t size() const { return paths_.size(); }
   [[nodiscard]] const std::vector<std::filesystem::path>& paths() const { return paths_; }
@@ -33,6 +34,7 @@ class ImageSource {
  private:
   std::vector<std::filesystem::path> paths_;
   ImageLimits limits_;
+  ImagePolicy policy_;
 };
 
 }  // namespace visplay

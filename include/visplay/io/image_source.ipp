@@ -17,7 +17,7 @@ namespace detail {
 VISPLAY_INLINE bool is_image_name(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
   for (char& c : extension) c = 'A' <= c && c <= 'Z' ? char(c + ('a' - 'A')) : c;
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".webp";
 }
 
 VISPLAY_INLINE std::vector<std::filesystem::path> images_in_folder(
@@ -31,7 +31,7 @@ VISPLAY_INLINE std::vector<std::filesystem::path> images_in_folder(
       paths.push_back(entry->path());
   }
   check(!problem, "{}: cannot be read: {}", folder.string(), problem.message());
-  check(!paths.empty(), "{}: expected .png, .jpg or .jpeg files in the folder, found none",
+  check(!paths.empty(), "{}: expected .png, .jpg, .jpeg or .webp files in the folder, found none",
         folder.string());
   std::ranges::sort(paths, {}, [](const auto& path) { return path.generic_string(); });
   return paths;
@@ -63,12 +63,12 @@ VISPLAY_INLINE std::vector<std::filesystem::path> list_images(const std::filesys
 }
 
 VISPLAY_INLINE ImageSource::ImageSource(const std::filesystem::path& source,
-                                        const ImageLimits& limits)
-    : paths_(list_images(source)), limits_(limits) {}
+                                        const ImageLimits& limits, const ImagePolicy& policy)
+    : paths_(list_images(source)), limits_(limits), policy_(policy) {}
 
 VISPLAY_INLINE ImagePtr ImageSource::load(std::size_t i) const {
   check(i < paths_.size(), "images: expected an index below {}, got {}", paths_.size(), i);
-  return std::make_shared<const Image>(read_image(paths_[i], limits_));
+  return std::make_shared<const Image>(read_image(paths_[i], limits_, policy_));
 }
 
 }  // namespace visplay

@@ -4,6 +4,10 @@
     image_processor.py             remakes tests/golden/image_processor.json
     image_processor.py --check     makes it again and compares with the committed one; exit 1 if not
 
+`files` are the pictures of tests/golden/codec, all in one call, by path and by what becomes of EXIF
+orientation and transparency. `videos` on path "torchvision" are Qwen2VLVideoProcessor's; on "pillow",
+for which transformers has no class, frames of Qwen2VLImageProcessorPil put together.
+
 Images come from a rule in integers (pixels() below, repeated in image_processor_test.cpp), so that
 only checksums are stored: CRC-32 of the resized bytes and of pixel_values as float32. Equal
 checksums mean equal bits. Paths: "pillow" is Qwen2VLImageProcessorPil, "torchvision" is
@@ -38,6 +42,9 @@ CASES = [
     ("noise", 88, 86, PUBLISHED), ("noise", 89, 86, PUBLISHED), ("noise", 97, 76, PUBLISHED),
     ("photo", 900, 301, (3136, 50176)), ("noise", 97, 57, PUBLISHED),
 ]
+# frames, height, width, (min_pixels, max_pixels)
+VIDEOS = [(1, 60, 90, PUBLISHED), (2, 60, 90, PUBLISHED), (3, 77, 50, PUBLISHED), (5, 56, 84, PUBLISHED),
+          (4, 120, 200, (3136, 12544))]
 SIZES = [(1, 1), (14, 14), (42, 42), (70, 98), (13, 100), (10, 2000), (28, 5600), (29, 5801),
          (154, 182), (210, 350), (238, 266), (224, 224), (480, 640), (1080, 1920), (1365, 2048),
          (2160, 3840), (4000, 6000), (300, 59000), (1, 200), (1, 201), (126, 126), (98, 70)]
@@ -89,6 +96,51 @@ def resized(image, height, width):
     return dict(pillow=crc(pillow), torchvision=crc(torchvision))
 
 
+def files():
+    """The pictures in the order of their names. Policies: as VisPlay, as handed over, as load_image."""
+    import transformers
+    from PIL import Image
+    from transformers.image_utils import load_image
+    size = dict(shortest_edge=3136, longest_edge=12845056)
+    processors = dict(pillow=transformers.Qwen2VLImageProcessorPil(size=size),
+                      torchvision=transformers.Qwen2VLImageProcessor(size=size))
+    paths = sorted(OUT.parent.glob("codec/*.*"))
+    # convert() keeps a PNG's note of its transparent color, which the processors would then apply.
+    bare = lambda image: Image.fromarray(np.asarray(image.convert("RGB")))
+    opened = dict(plain=[bare(Image.open(path)) for path in paths],
+                  white=[Image.open(path) for path in paths],
+                  upright=[bare(load_image(str(path))) for path in paths])
+    made = dict(count=len(paths))
+    for name, processor in processors.items():
+        for policy, images in opened.items():
+            out = processor(images=images, return_tensors="np")
+            made[f"{name}_{policy}"] = dict(
+                crc=crc(np.asarray(out["pixel_values"])), patches=len(out["pixel_values"]),
+                grid_crc=crc(np.asarray(out["image_grid_thw"]).astype(np.int64)))
+    return made
+
+
+def videos():
+    import transformers
+    from PIL import Image
+    made = []
+    for frames, height, width, limits in VIDEOS:
+        clip = [pixels("photo", height + i, width)[i:] for i in range(frames)]
+        size = dict(shortest_edge=limits[0], longest_edge=limits[1])
+        fast = transformers.Qwen2VLVideoProcessor(size=size, cap_pixels_per_frame=False)
+        out = fast(videos=[np.stack(clip)], return_tensors="np", do_sample_frames=False)
+        slow = transformers.Qwen2VLImageProcessorPil(size=size)
+        even = clip + clip[-1:] * (frames % 2)
+        each = [np.asarray(slow(images=[Image.fromarray(f)], return_tensors="np")["pixel_values"])
+                .reshape(-1, 3, 2, 14, 14)[:, :, 0] for f in even]
+        pairs = [np.stack(each[i : i + 2], axis=2).reshape(-1, 1176) for i in range(0, len(even), 2)]
+        made.append(dict(frames=frames, height=height, width=width, min_pixels=limits[0],
+                         max_pixels=limits[1], grid=np.asarray(out["video_grid_thw"])[0].tolist(),
+                         torchvision=crc(np.asarray(out["pixel_values_videos"])),
+                         pillow=crc(np.concatenate(pairs))))
+    return made
+
+
 def make():
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import (
         Qwen2VLImageProcessorPil, smart_resize)
@@ -110,7 +162,7 @@ def make():
             except ValueError:
                 to = None
             sizes.append([height, width, *limits, to])
-    return dict(cases=cases, smart_resize=sizes)
+    return dict(cases=cases, smart_resize=sizes, files=files(), videos=videos())
 
 
 def main():
@@ -125,12 +177,15 @@ def main():
                if any(a[k] != b[k] for k in ("source", "to", "resized"))
                or any(a[p]["crc"] != b[p]["crc"] or not math.isclose(a[p]["sum"], b[p]["sum"])
                       for p in ("pillow", "torchvision"))]
-        same = not bad and stored["smart_resize"] == made["smart_resize"]
+        bad += [key for key in ("smart_resize", "files", "videos") if stored[key] != made[key]]
+        same = not bad
         print(f"image_processor: {'ok' if same else bad}")
         return 0 if same else 1
     rows = ",\n".join("  " + json.dumps(case) for case in made["cases"])
     sizes = ",\n".join("  " + json.dumps(size) for size in made["smart_resize"])
-    OUT.write_text(f'{{"cases": [\n{rows}\n],\n"smart_resize": [\n{sizes}\n]}}\n')
+    clips = ",\n".join("  " + json.dumps(clip) for clip in made["videos"])
+    OUT.write_text(f'{{"cases": [\n{rows}\n],\n"smart_resize": [\n{sizes}\n],\n'
+                   f'"files": {json.dumps(made["files"])},\n"videos": [\n{clips}\n]}}\n')
     return 0
 
 

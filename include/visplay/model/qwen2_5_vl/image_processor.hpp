@@ -3,6 +3,8 @@
 //   const ImageProcessor process(load_image_processor_config(folder));
 //   const ProcessedImages batch = process(images);     // pixel_values [patches, 1176]
 //
+//   const ProcessedImages clip = process.video(frames);  // one grid, t = pairs of frames
+//
 // Resize to multiples of patch * merge inside a pixel budget, bicubic as Pillow does it to the bit
 // (8-bit between the passes), normalise, cut into patches. `Resample::torchvision` is the other
 // published path, which differs by at most 2 levels: never mix them in one comparison.
@@ -46,9 +48,16 @@ struct ImageProcessorConfig {
 /// Reads preprocessor_config.json or the image_processor part of processor_config.json.
 /// `min_pixels` / `max_pixels` win over `size`. No file at all: the defaults above.
 /// @throws Error naming the key if a value is out of range
+/// `image_processor_type` ...Fast chooses Resample::torchvision. Every other name is Pillow's path:
+/// the plain one is written by all classes of transformers alike. Set `resample` for another.
 [[nodiscard]] ImageProcessorConfig load_image_processor_config(const std::filesystem::path& folder);
 [[nodiscard]] ImageProcessorConfig parse_image_processor_config(std::string_view json,
                                                                 std::string_view where);
+
+/// The same for ImageProcessor::video: the video_processor part of processor_config.json,
+/// video_preprocessor_config.json, preprocessor_config.json, or min_pixels 128 * 28 * 28 and
+/// max_pixels 768 * 28 * 28 of a frame.
+[[nodiscard]] ImageProcessorConfig load_video_processor_config(const std::filesystem::path& folder);
 
 struct ImageSize {
   std::int64_t height = 0, width = 0;  ///< pixels
@@ -80,6 +89,11 @@ class ImageProcessor {
   [[nodiscard]] ProcessedImages operator()(std::span<const ImagePtr> images) const;
   [[nodiscard]] ProcessedImages operator()(const Image& image) const;
 
+  /// Frames of one video, all of one size: a row of patches for every temporal_patch_size frames,
+  /// which the last frame fills up. Frames are taken as given, none is dropped.
+  /// @throws Error if there is none, or sizes differ
+  [[nodiscard]] ProcessedImages video(std::span<const ImagePtr> frames) const;
+
   /// The grid an image of this size gets, without touching pixels.
   [[nodiscard]] ImageGrid grid(ImageSize size) const;
 
@@ -89,7 +103,9 @@ class ImageProcessor {
   }
 
  private:
-  void append(const Image& image, ProcessedImages& out) const;
+  [[nodiscard]] Image resized(const Image& image, const ImageGrid& grid) const;
+  /// The rows of one temporal patch. @param frames  [temporal_patch_size], all of one size
+  void append(std::span<const Image* const> frames, std::vector<float>& pixel_values) const;
 
   ImageProcessorConfig config_;
   std::array<std::array<float, 256>, 3> normalized_;  ///< [channel][8-bit level]

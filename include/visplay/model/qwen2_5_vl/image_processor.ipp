@@ -5,116 +5,20 @@
 #include <visplay/core/macros.hpp>
 #include <visplay/io/durable_file.hpp>
 #include <visplay/io/json.hpp>
+#include <visplay/kernels/resample.hpp>
 #include <visplay/model/qwen2_5_vl/image_processor.hpp>
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <utility>
 
 namespace visplay {
 namespace detail {
 
-/// Fixed-point weights of one axis: output i is the sum of weights[i * taps + j] * input[first + j].
-struct ResampleAxis {
-  int taps = 0;  // most inputs that one output reads
-  int bits = 0;  // of the fraction
-  std::vector<int> first, count;
-  std::vector<std::int32_t> weights;  // [out, taps]
-};
-
-/// Cubic convolution (Keys), a = -0.5.
-VISPLAY_INLINE double cubic_kernel(double x) {
-  constexpr double a = -0.5;
-  x = std::abs(x);
-  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
-  return 0;
-}
-
-/// As torch: the most bits with which the largest weight still fits 16 bits. Pillow has 22.
-VISPLAY_INLINE int weight_bits(const std::vector<double>& weights, Resample resample) {
-  if (resample != Resample::torchvision) return 22;
-  const double largest = *std::ranges::max_element(weights);
-  int bits = 0;
-  while (bits < 22 && std::trunc(0.5 + largest * double(1 << (bits + 1))) < (1 << 15)) ++bits;
-  return bits;
-}
-
+/// Pillow rounds to 22 bits; torch to the most with which the largest weight still fits 16 bits.
 VISPLAY_INLINE ResampleAxis resample_axis(std::int64_t in, std::int64_t out, Resample resample) {
-  const double scale = double(in) / double(out), stretch = std::max(scale, 1.0);
-  const double support = 2 * stretch, inverse = 1 / stretch;
-  ResampleAxis axis;
-  axis.taps = int(std::ceil(support)) * 2 + 1;
-  axis.first.resize(std::size_t(out));
-  axis.count.resize(std::size_t(out));
-  std::vector<double> weights(std::size_t(out) * axis.taps);
-  for (std::int64_t i = 0; i < out; ++i) {
-    const double center = (double(i) + 0.5) * scale;
-    const auto low = std::max<std::int64_t>(0, std::int64_t(center - support + 0.5));
-    const auto high = std::min<std::int64_t>(in, std::int64_t(center + support + 0.5));
-    axis.first[i] = int(low);
-    axis.count[i] = int(high - low);
-    double* row = weights.data() + i * axis.taps;
-    double sum = 0;
-    for (int j = 0; j < axis.count[i]; ++j)
-      sum += row[j] = cubic_kernel((double(j + low) - center + 0.5) * inverse);
-    for (int j = 0; j < axis.count[i]; ++j) row[j] /= sum;
-  }
-  axis.bits = weight_bits(weights, resample);
-  axis.weights.reserve(weights.size());
-  for (const double weight : weights)
-    axis.weights.push_back(
-        std::int32_t((weight < 0 ? -0.5 : 0.5) + weight * double(std::int64_t(1) << axis.bits)));
-  return axis;
-}
-
-VISPLAY_INLINE std::uint8_t to_level(std::int32_t sum, int bits) {
-  return std::uint8_t(std::clamp(sum >> bits, 0, 255));
-}
-
-/// [height, in, 3] -> [height, out, 3].
-VISPLAY_INLINE std::vector<std::uint8_t> resample_rows(const std::vector<std::uint8_t>& from,
-                                                       std::int64_t height, std::int64_t in,
-                                                       const ResampleAxis& axis) {
-  const auto out = std::int64_t(axis.first.size());
-  std::vector<std::uint8_t> to(std::size_t(height * out * 3));
-  const std::int32_t half = 1 << (axis.bits - 1);
-  for (std::int64_t y = 0; y < height; ++y)
-    for (std::int64_t x = 0; x < out; ++x) {
-      const std::uint8_t* pixel = from.data() + (y * in + axis.first[x]) * 3;
-      const std::int32_t* weight = axis.weights.data() + x * axis.taps;
-      std::int32_t red = half, green = half, blue = half;
-      for (int j = 0; j < axis.count[x]; ++j, pixel += 3) {
-        red += weight[j] * pixel[0];
-        green += weight[j] * pixel[1];
-        blue += weight[j] * pixel[2];
-      }
-      std::uint8_t* result = to.data() + (y * out + x) * 3;
-      result[0] = to_level(red, axis.bits);
-      result[1] = to_level(green, axis.bits);
-      result[2] = to_level(blue, axis.bits);
-    }
-  return to;
-}
-
-/// [in, width, 3] -> [out, width, 3].
-VISPLAY_INLINE std::vector<std::uint8_t> resample_columns(const std::vector<std::uint8_t>& from,
-                                                          std::int64_t width,
-                                                          const ResampleAxis& axis) {
-  const auto out = std::int64_t(axis.first.size());
-  const std::size_t row = std::size_t(width) * 3;
-  std::vector<std::uint8_t> to(std::size_t(out) * row);
-  std::vector<std::int32_t> sums(row);
-  for (std::int64_t y = 0; y < out; ++y) {
-    std::ranges::fill(sums, 1 << (axis.bits - 1));
-    for (int j = 0; j < axis.count[y]; ++j) {
-      const std::uint8_t* level = from.data() + std::size_t(axis.first[y] + j) * row;
-      const std::int32_t weight = axis.weights[y * axis.taps + j];
-      for (std::size_t i = 0; i < row; ++i) sums[i] += weight * level[i];
-    }
-    for (std::size_t i = 0; i < row; ++i) to[y * row + i] = to_level(sums[i], axis.bits);
-  }
-  return to;
+  return bicubic_axis(in, out, std::int64_t(1) << (resample == Resample::torchvision ? 15 : 30));
 }
 
 VISPLAY_INLINE void check_image(const Image& image) {
@@ -154,15 +58,15 @@ VISPLAY_INLINE std::int64_t pixel_limit(const Json& object, const char* pixels, 
   return fallback;
 }
 
-VISPLAY_INLINE ImageProcessorConfig image_processor_config(const Json& root,
-                                                           std::string_view where) {
+/// What the object says; the rest as in `config`.
+VISPLAY_INLINE ImageProcessorConfig image_processor_config(const Json& root, std::string_view where,
+                                                           ImageProcessorConfig config) {
   check(root.is_object(), "{}: expected an object, got {}", where, root.type_name());
   const auto integer = [&](const char* key, std::int64_t fallback) {
     const auto value = json_field_or<std::int64_t>(root, key, where, fallback);
     check(1 <= value && value <= 1024, "{}: '{}' is {}, expected 1..1024", where, key, value);
     return value;
   };
-  ImageProcessorConfig config;
   config.min_pixels = pixel_limit(root, "min_pixels", "shortest_edge", where, config.min_pixels);
   config.max_pixels = pixel_limit(root, "max_pixels", "longest_edge", where, config.max_pixels);
   check(config.min_pixels <= config.max_pixels, "{}: min_pixels {} is above max_pixels {}", where,
@@ -181,9 +85,31 @@ VISPLAY_INLINE ImageProcessorConfig image_processor_config(const Json& root,
   check(config.rescale_factor > 0, "{}: 'rescale_factor' must be positive", where);
   if (!json_field_or(root, "do_rescale", where, true)) config.rescale_factor = 1;
   if (!json_field_or(root, "do_normalize", where, true)) config.mean = {}, config.std = {1, 1, 1};
+  // The plain name is written by all classes of transformers: it stays VisPlay's path.
+  const auto type = json_field_or<std::string>(root, "image_processor_type", where, "");
+  if (type.ends_with("Fast")) config.resample = Resample::torchvision;
   const auto filter = json_field_or<std::int64_t>(root, "resample", where, 3);
   check(filter == 3, "{}: 'resample' is {}, only 3 (bicubic) is built", where, filter);
   return config;
+}
+
+/// The first of these that exists: the part of processor_config.json, then the files. No file: none.
+VISPLAY_INLINE Json processor_settings(const std::filesystem::path& folder, const char* part,
+                                       std::initializer_list<const char*> files,
+                                       std::string& where) {
+  constexpr std::size_t most = std::size_t(16) << 20;  // bytes
+  // transformers 5.x prefers processor_config.json if it has the part.
+  if (const auto joint = folder / "processor_config.json"; std::filesystem::exists(joint)) {
+    where = joint.string();
+    const Json json = parse_json(read_file(joint, most), where);
+    if (json.is_object() && json.contains(part)) return json[part];
+  }
+  for (const char* name : files)
+    if (const auto file = folder / name; std::filesystem::exists(file)) {
+      where = file.string();
+      return parse_json(read_file(file, most), where);
+    }
+  return Json::object();
 }
 
 }  // namespace detail
@@ -193,22 +119,25 @@ VISPLAY_INLINE ImageProcessorConfig parse_image_processor_config(std::string_vie
   const Json root = parse_json(json, where);
   check(root.is_object(), "{}: expected an object, got {}", where, root.type_name());
   const auto nested = root.find("image_processor");
-  return detail::image_processor_config(nested == root.end() ? root : *nested, where);
+  return detail::image_processor_config(nested == root.end() ? root : *nested, where, {});
 }
 
 VISPLAY_INLINE ImageProcessorConfig
 load_image_processor_config(const std::filesystem::path& folder) {
-  constexpr std::size_t most = std::size_t(16) << 20;  // bytes
-  // transformers 5.x prefers processor_config.json if it has an image_processor.
-  const auto joint = folder / "processor_config.json", own = folder / "preprocessor_config.json";
-  if (std::filesystem::exists(joint)) {
-    const std::string text = read_file(joint, most);
-    const Json json = parse_json(text, joint.string());
-    if (json.is_object() && json.contains("image_processor"))
-      return parse_image_processor_config(text, joint.string());
-  }
-  if (!std::filesystem::exists(own)) return {};
-  return parse_image_processor_config(read_file(own, most), own.string());
+  std::string where;
+  const Json json =
+      detail::processor_settings(folder, "image_processor", {"preprocessor_config.json"}, where);
+  return detail::image_processor_config(json, where, {});
+}
+
+VISPLAY_INLINE ImageProcessorConfig
+load_video_processor_config(const std::filesystem::path& folder) {
+  std::string where;
+  const Json json = detail::processor_settings(
+      folder, "video_processor", {"video_preprocessor_config.json", "preprocessor_config.json"},
+      where);
+  return detail::image_processor_config(json, where,
+                                        {.min_pixels = 128 * 28 * 28, .max_pixels = 768 * 28 * 28});
 }
 
 VISPLAY_INLINE ImageSize smart_resize(ImageSize size, std::int64_t factor, std::int64_t min_pixels,
@@ -236,17 +165,20 @@ VISPLAY_INLINE Image resize_bicubic(const Image& image, ImageSize to, Resample r
   constexpr std::int64_t most = 1 << 20;
   check(to.height > 0 && to.width > 0 && to.height <= most && to.width <= most,
         "resize: cannot make {} x {} pixels", to.height, to.width);
-  Image out = image;
+  Image out{.height = image.height, .width = image.width, .pixels = {}, .source = image.source};
+  const auto pixels = [&]() -> const std::vector<std::uint8_t>& {
+    return out.pixels.empty() ? image.pixels : out.pixels;
+  };
   const auto change_width = [&] {
     if (to.width == out.width) return;
     const auto axis = detail::resample_axis(out.width, to.width, resample);
-    out.pixels = detail::resample_rows(out.pixels, out.height, out.width, axis);
+    out.pixels = resample_rows(pixels(), out.height, axis);
     out.width = int(to.width);
   };
   const auto change_height = [&] {
     if (to.height == out.height) return;
     const auto axis = detail::resample_axis(out.height, to.height, resample);
-    out.pixels = detail::resample_columns(out.pixels, out.width, axis);
+    out.pixels = resample_columns(pixels(), out.width, axis);
     out.height = int(to.height);
   };
   const std::int64_t shorter = image.height - to.height, narrower = image.width - to.width;
@@ -254,6 +186,7 @@ VISPLAY_INLINE Image resize_bicubic(const Image& image, ImageSize to, Resample r
   if (height_first) change_height();
   change_width();
   if (!height_first) change_height();
+  if (out.pixels.empty()) out.pixels = image.pixels;
   return out;
 }
 
@@ -281,52 +214,89 @@ VISPLAY_INLINE ImageGrid ImageProcessor::grid(ImageSize size) const {
   return {1, to.height / config_.patch_size, to.width / config_.patch_size};
 }
 
-VISPLAY_INLINE void ImageProcessor::append(const Image& image, ProcessedImages& out) const {
-  detail::check_image(image);
-  const ImageGrid grid = this->grid({image.height, image.width});
-  const std::int64_t side = config_.patch_size, merge = config_.merge_size;
-  const std::int64_t repeats = config_.temporal_patch_size, plane = side * side;
-  const ImageSize to{grid.h * side, grid.w * side};
-  const bool same = to == ImageSize{image.height, image.width};
-  const Image resized = same ? Image{} : resize_bicubic(image, to, config_.resample);
-  const Image& source = same ? image : resized;
+VISPLAY_INLINE Image ImageProcessor::resized(const Image& image, const ImageGrid& grid) const {
+  const ImageSize to{grid.h * config_.patch_size, grid.w * config_.patch_size};
+  return to == ImageSize{image.height, image.width} ? image
+                                                    : resize_bicubic(image, to, config_.resample);
+}
 
-  const std::size_t start = out.pixel_values.size();
-  out.pixel_values.resize(start + std::size_t(grid.patches() * patch_dim()));
-  float* row = out.pixel_values.data() + start;
-  for (std::int64_t block_y = 0; block_y < grid.h; block_y += merge)
-    for (std::int64_t block_x = 0; block_x < grid.w; block_x += merge)
-      for (std::int64_t patch = 0; patch < merge * merge; ++patch, row += patch_dim()) {
-        const std::int64_t top = (block_y + patch / merge) * side;
-        const std::int64_t left = (block_x + patch % merge) * side;
-        for (int channel = 0; channel < 3; ++channel) {
-          float* frame = row + channel * repeats * plane;  // [frames, side, side]
-          for (std::int64_t y = 0; y < side; ++y) {
-            const std::uint8_t* level = source.at(int(top + y), int(left)) + channel;
-            for (std::int64_t x = 0; x < side; ++x)
-              frame[y * side + x] = normalized_[channel][level[3 * x]];
+VISPLAY_INLINE void ImageProcessor::append(std::span<const Image* const> frames,
+                                           std::vector<float>& pixel_values) const {
+  const std::int64_t side = config_.patch_size, merge = config_.merge_size, plane = side * side;
+  const auto count = std::int64_t(frames.size()), block = side * merge;
+  // A row at a time is made and then appended: no zeros are written first, rows stay in cache.
+  std::vector<float> row(static_cast<std::size_t>(patch_dim()));  // [3, frames, side, side]
+  const auto fill = [&](const Image& image, std::int64_t t, std::int64_t top, std::int64_t left) {
+    for (std::int64_t y = 0; y < side; ++y) {
+      const std::uint8_t* level = image.at(int(top + y), int(left));
+      float* to = row.data() + t * plane + y * side;
+      for (std::int64_t x = 0; x < side; ++x, level += 3)
+        for (std::int64_t channel = 0; channel < 3; ++channel)
+          to[channel * count * plane + x] = normalized_[channel][level[channel]];
+    }
+  };
+  for (std::int64_t block_y = 0; block_y < frames[0]->height; block_y += block)
+    for (std::int64_t block_x = 0; block_x < frames[0]->width; block_x += block)
+      for (std::int64_t patch = 0; patch < merge * merge; ++patch) {
+        const std::int64_t top = block_y + patch / merge * side;
+        const std::int64_t left = block_x + patch % merge * side;
+        fill(*frames[0], 0, top, left);
+        for (std::int64_t t = 1; t < count; ++t) {
+          if (frames[t] != frames[0]) fill(*frames[t], t, top, left);
+          for (std::int64_t channel = 0; frames[t] == frames[0] && channel < 3; ++channel) {
+            float* const first = row.data() + channel * count * plane;
+            std::copy_n(first, plane, first + t * plane);
           }
-          for (std::int64_t t = 1; t < repeats; ++t) std::copy_n(frame, plane, frame + t * plane);
         }
+        pixel_values.insert(pixel_values.end(), row.begin(), row.end());
       }
-  out.grid_thw.push_back(grid);
 }
 
 VISPLAY_INLINE ProcessedImages ImageProcessor::operator()(std::span<const ImagePtr> images) const {
   std::int64_t patches = 0;
   for (const ImagePtr& image : images) {
     check(image != nullptr, "image processor: an image is null");
+    detail::check_image(*image);
     patches += grid({image->height, image->width}).patches();
   }
   ProcessedImages out;
   out.pixel_values.reserve(std::size_t(patches * patch_dim()));
-  for (const ImagePtr& image : images) append(*image, out);
+  for (const ImagePtr& image : images) {
+    out.grid_thw.push_back(grid({image->height, image->width}));
+    const Image frame = resized(*image, out.grid_thw.back());
+    append(std::vector(std::size_t(config_.temporal_patch_size), &frame), out.pixel_values);
+  }
   return out;
 }
 
 VISPLAY_INLINE ProcessedImages ImageProcessor::operator()(const Image& image) const {
+  const ImagePtr unowned(ImagePtr(), &image);
+  return (*this)(std::span(&unowned, 1));
+}
+
+VISPLAY_INLINE ProcessedImages ImageProcessor::video(std::span<const ImagePtr> frames) const {
+  check(!frames.empty(), "image processor: a video has no frames");
+  const auto count = std::int64_t(frames.size()), depth = config_.temporal_patch_size;
+  for (const ImagePtr& frame : frames) {
+    check(frame != nullptr, "image processor: a frame is null");
+    detail::check_image(*frame);
+    check(frame->height == frames[0]->height && frame->width == frames[0]->width,
+          "image processor: frame {} has {} x {} pixels, the first one {} x {}", frame->source,
+          frame->height, frame->width, frames[0]->height, frames[0]->width);
+  }
+  ImageGrid grid = this->grid({frames[0]->height, frames[0]->width});
+  grid.t = (count + depth - 1) / depth;
   ProcessedImages out;
-  append(image, out);
+  out.grid_thw.push_back(grid);
+  out.pixel_values.reserve(std::size_t(grid.patches() * patch_dim()));
+  for (std::int64_t start = 0; start < count; start += depth) {
+    std::vector<Image> resized;
+    for (std::int64_t i = start; i < std::min(start + depth, count); ++i)
+      resized.push_back(this->resized(*frames[std::size_t(i)], grid));
+    std::vector<const Image*> patch(std::size_t(depth), &resized.back());
+    for (std::size_t t = 0; t < resized.size(); ++t) patch[t] = &resized[t];
+    append(patch, out.pixel_values);
+  }
   return out;
 }
 
