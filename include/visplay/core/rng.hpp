@@ -55,6 +55,9 @@ class Rng {
     return word(bits, int(at & 1));
   }
 
+  /// Goes on as if `words` numbers had been drawn; costs nothing.
+  constexpr void discard(std::uint64_t words) { drawn_ += words; }
+
   /// Uniform in [0, 1), 53 bits.
   constexpr double uniform() { return double((*this)() >> 11) * 0x1p-53; }
   /// Uniform in [low, high).
