@@ -389,6 +389,7 @@ set(VISPLAY_TESTS_model
     model/parity_test.cpp
     model/qwen2_5_vl/config_test.cpp
     model/qwen2_5_vl/image_processor_test.cpp
+    model/qwen2_5_vl/loading_traps_test.cpp
     model/qwen2_5_vl/positions_test.cpp
     model/qwen2_5_vl/tensor_names_test.cpp
     model/qwen2_5_vl/weights_test.cpp

@@ -25,6 +25,7 @@ struct SftOptions {
   std::uint64_t seed = 1;
   std::optional<int> save{};
   int print_every = 10;
+  std::uint64_t max_shard_bytes = SaveOptions{}.max_shard_bytes;
   RuntimeOptions runtime{};
 };
 void describe(auto& visit, OfType<SftOptions> auto& s) {
@@ -34,13 +35,16 @@ void describe(auto& visit, OfType<SftOptions> auto& s) {
         "with --new: folder whose tokenizer, chat template and processor files the model gets");
   visit("data", s.data, "JSONL with prompt, completion and optionally image or images, system");
   visit("out", s.out, "folder for the trained model; must not hold a model yet");
-  visit("steps", s.steps, "optimizer steps; 0 with --new: only the model is made", at_least(0));
+  visit("steps", s.steps,
+        "optimizer steps; 0: a new model is only made, another one only written again",
+        at_least(0));
   visit("batch", s.batch, "lines of a step", at_least(1));
   visit("end_of_turn", s.end_of_turn, "end completions with the model's end token");
   visit("freeze_vision", s.freeze_vision, "leave the vision tower as it is");
   describe(visit, s.optimizer);
   visit("seed", s.seed, "of new weights and of the order of the lines");
   visit("save", s.save, "also save after every so many steps", at_least(1));
+  visit("max_shard_bytes", s.max_shard_bytes, "larger models are saved in several files");
   visit("print_every", s.print_every, "steps between printed lines", at_least(1));
   describe_runtime(visit, s.runtime);
 }
@@ -97,12 +101,14 @@ void check_options(const SftOptions& options) {
   if (!options.new_model.empty() && options.steps > 0)
     require_flag(options.tokenizer, "tokenizer", "a folder with tokenizer.json");
   if (options.steps > 0) require_flag(options.data, "data", "a JSONL file");
-  if (options.steps == 0 && options.new_model.empty())
-    throw UsageError("--steps: 0 is for --new, which then only makes the model");
   require_flag(options.out, "out", "a folder");
   for (const auto name : {"model.safetensors", "model.safetensors.index.json"})
     check(!fs::exists(fs::path(options.out) / name),
           "{}: holds a model already, which would be lost", options.out);
+}
+
+SaveOptions save_options(const SftOptions& options) {
+  return {.max_shard_bytes = options.max_shard_bytes};
 }
 
 /// A model of random weights in `out`, with the tokenizer's files if there are some.
@@ -117,8 +123,20 @@ void make_new_model(const SftOptions& options) {
   const auto config = parse_model_config(read_file(options.new_model, 1 << 20), options.new_model);
   replace_file(out / "config.json", config_json_beside_weights(config.source, dtype, false));
   const int threads = options.runtime.threads > 0 ? options.runtime.threads : at::get_num_threads();
-  write_new_weights(out, config, Rng(options.seed).fork("weights"),
-                    {.dtype = dtype, .threads = threads});
+  write_new_weights(
+      out, config, Rng(options.seed).fork("weights"),
+      {.dtype = dtype, .max_shard_bytes = options.max_shard_bytes, .threads = threads});
+}
+
+/// Without a step: a new model, or the given one in our names and in the type asked for.
+void only_write(const SftOptions& options) {
+  if (!options.new_model.empty()) return make_new_model(options);
+  const auto dtype = options.runtime.dtype == DataType::bfloat16 ? at::kBFloat16 : at::kFloat;
+  std::vector<std::string> warnings;
+  const auto weights =
+      load_weights(options.model, load_model_config(options.model), dtype, &warnings);
+  for (const auto& warning : warnings) fmt::print(stderr, "visplay_sft: {}\n", warning);
+  save_model(options.out, weights, options.model, save_options(options));
 }
 
 /// The policy to train; `out` exists.
@@ -142,7 +160,7 @@ int train(const SftOptions& options) {
   fs::create_directories(options.out, failure);
   check(!failure, "{}: cannot be made: {}", options.out, failure.message());
   if (options.steps == 0) {
-    make_new_model(options);
+    only_write(options);
     return 0;
   }
   apply_runtime(options.runtime);
@@ -156,7 +174,7 @@ int train(const SftOptions& options) {
                             options.optimizer.warmup_steps, options.optimizer.final_fraction};
   LineOrder order(lines, Rng(options.seed).fork("lines"));
   PromptLoader load;
-  const auto save = [&] { save_policy(policy, options.out); };
+  const auto save = [&] { save_policy(policy, options.out, save_options(options)); };
   const auto begin = std::chrono::steady_clock::now();
   std::int64_t tokens = 0;
   for (int step = 0; step < options.steps; ++step) {
@@ -197,7 +215,8 @@ int main(int argc, char** argv) {
       .examples =
           "  visplay_sft --model DIR --data lines.jsonl --out tuned --steps 500\n"
           "  visplay_sft --new config.json --tokenizer DIR --data lines.jsonl --out fresh\n"
-          "  visplay_sft --new config.json --dtype bfloat16 --steps 0 --out random\n\n"
+          "  visplay_sft --new config.json --dtype bfloat16 --steps 0 --out random\n"
+          "  visplay_sft --model DIR --dtype bfloat16 --steps 0 --out smaller\n\n"
           "The embedded base model of visplay_selfplay is made by visplay_make_model from the "
           "same\n"
           "step; examples/visplay_selfplay/README.md says how to make it again."};
