@@ -78,12 +78,6 @@ struct Folder {
     json.merge_patch(Json::parse(change));
     write(name, json.dump());
   }
-  void edit(const Text& name, const Text& from, const Text& to) const {
-    Text text = read(name);
-    const auto at = text.find(from);
-    REQUIRE(at != text.npos);
-    write(name, text.replace(at, from.size(), to));
-  }
   /// Exchanges the header of a safetensors file, the data stays.
   void header(const std::function<Text(const Text&)>& change, const Text& name = weights) const {
     const Text bytes = read(name);
@@ -121,8 +115,8 @@ Text repeated(const Text& part, int times) {
 }
 
 void add_damaged_bytes(std::vector<Damage>& cases) {
-  for (const double share : {0., 0.00001, 0.0001, 0.02, 0.05, 0.2, 0.5, 0.9, 0.999})
-    cases.push_back({share < 0.0002 ? "too short" : "truncated", [share](const Folder& f) {
+  for (const double share : {0., 0.00001, 0.00005, 0.02, 0.05, 0.2, 0.5, 0.9, 0.999})
+    cases.push_back({share < 0.0001 ? "too short" : "truncated", [share](const Folder& f) {
                        const Text bytes = f.read(f.weights);
                        f.write(f.weights, bytes.substr(0, std::size_t(share * bytes.size())));
                      }});
@@ -181,18 +175,17 @@ void add_damaged_headers(std::vector<Damage>& cases) {
   fields("needs 4 bytes", R"({"shape":[]})");
   fields("a negative number", R"({"shape":[-16]})");
   fields("with a fraction", R"({"shape":[16.0]})");
-  fields("with a fraction", R"({"shape":[1e400000]})");
+  fields("with a fraction", R"({"shape":[1e300]})");
   fields("a string at 'shape'", R"({"shape":["16"]})");
   fields("overflows", R"({"shape":[4294967296,4294967296]})");
   fields("overflows", R"({"shape":[9223372036854775807]})");
   fields("too large", R"({"shape":[18446744073709551615]})");
-  fields("more than 32", R"({"shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,
-                                      1,1,1,16]})");
+  fields("more than 32", "{\"shape\":[" + repeated("1,", 40) + "16]}");
   fields("two data_offsets", R"({"data_offsets":[0]})");
   fields("two data_offsets", R"({"data_offsets":[0,1,2]})");
   fields("offsets are", R"({"data_offsets":[64,0]})");
   fields("offsets are", R"({"data_offsets":[0,9000000000000000000]})");
-  fields("truncated", R"({"data_offsets":[9000000000,9000000064]})");
+  fields("a hole", R"({"data_offsets":[9000000000,9000000064]})");
   fields("overlap", R"({"data_offsets":[0,64]})");
   fields("a list at 'more'", R"({"more":[]})");
   cases.push_back({"appears twice", [](const Folder& f) {
@@ -201,10 +194,10 @@ void add_damaged_headers(std::vector<Damage>& cases) {
                                              R"("data_offsets":[0,0]},)");
                      });
                    }});
-  cases.push_back({"two lists 'shape'", [](const Folder& f) {
-                     f.edit(f.weights, "\"shape\":[16],", "\"shape\":[16],\"shape\":[16],");
-                     f.header([](const Text& text) { return text; });
-                   }});
+  cases.push_back(
+      {"two lists 'shape'", [](const Folder& f) {
+         f.header([](Text text) { return text.insert(text.find("\"shape\""), "\"shape\":[1],"); });
+       }});
 }
 
 void add_wrong_tensors(std::vector<Damage>& cases) {
@@ -223,11 +216,7 @@ void add_wrong_tensors(std::vector<Damage>& cases) {
   renamed("lm_head.weight", "lm_head.weight", "lm_head.bias");
   renamed("are both 'model.norm.weight'", "model.layers.0.input_layernorm.weight",
           "model.language_model.norm.weight");
-  renamed(
-      "are both", "model.layers.1.self_attn.q_proj",
-      "model.layers.0.self_attn.module.q_proj\":{"
-      "\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"module.module.lm_head.weight\":{"
-      "\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"x");
+  renamed("are both", "model.layers.1.self_attn.q_proj", "module.model.layers.0.self_attn.q_proj");
   renamed("another shape", "\"shape\":[32,16]", "\"shape\":[16,32]");
   renamed("are not F32, BF16, F16 or F64", "\"F32\",\"shape\":[16]", "\"I32\",\"shape\":[16]");
   const auto config = [&](const Text& reason, const Text& change) {
@@ -323,8 +312,9 @@ void split(const Folder& f) {
     write_safetensors(f.path / name, entries);
     for (const TensorEntry& entry : entries) map[entry.name] = name;
   }
-  f.write(index_file, Json{{"metadata", {{"total_size", 0}}}, {"weight_map", map}}.dump());
-  f.patch(index_file, R"({"metadata":null})");
+  Json index;
+  index["weight_map"] = map;
+  f.write(index_file, index.dump());
   f.remove(f.weights);
 }
 
@@ -343,7 +333,7 @@ void add_wrong_shards(std::vector<Damage>& cases) {
     shard("plain name", name);
   shard("plain name", Text("one\0.safetensors", 16));
   shard("is listed but", "three.safetensors");
-  shard("is not in", "one.safetensors");
+  shard("elsewhere", "two.safetensors");
   const auto index = [&](const Text& reason, const Text& change) {
     cases.push_back({reason, [change](const Folder& f) {
                        split(f);
@@ -353,6 +343,7 @@ void add_wrong_shards(std::vector<Damage>& cases) {
   index("total_size is 7", R"({"metadata":{"total_size":7}})");
   index("total_size is 18446744073709551615",
         R"({"metadata":{"total_size":18446744073709551615}})");
+  index("is not in one.safetensors", R"({"weight_map":{"ghost":"one.safetensors"}})");
   index("nowhere", R"({"weight_map":{"model.norm.weight":null}})");
   index("is not a name", R"({"weight_map":{"model.norm.weight":{}}})");
   index("'weight_map' is missing", R"({"weight_map":[]})");

@@ -8,7 +8,6 @@
 #include <visplay/io/safetensors_index.hpp>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace visplay {
@@ -47,13 +46,14 @@ VISPLAY_INLINE SafetensorsFile SafetensorsFile::open_folder(const std::filesyste
 VISPLAY_INLINE SafetensorsFile SafetensorsFile::open_shards(const std::filesystem::path& folder) {
   const std::string where = (folder / shard_index_name).string();
   const ShardIndex index = read_shard_index(folder / shard_index_name);
-  std::set<std::string> shards;
-  for (const auto& [tensor, shard] : index.shard_of) shards.insert(shard);
+  std::map<std::string, std::filesystem::path> shards;  // every name is checked before one is read
+  for (const auto& [tensor, shard] : index.shard_of)
+    if (!shards.contains(shard)) shards.emplace(shard, shard_path(folder, shard));
 
   SafetensorsFile all;
   std::uint64_t total = 0;
-  for (const std::string& shard : shards) {
-    SafetensorsFile part = open(shard_path(folder, shard));
+  for (const auto& [shard, path] : shards) {
+    SafetensorsFile part = open(path);
     if (all.mappings_.empty()) all.metadata_ = std::move(part.metadata_);
     all.mappings_.insert(all.mappings_.end(), part.mappings_.begin(), part.mappings_.end());
     for (TensorEntry& entry : part.entries_) {

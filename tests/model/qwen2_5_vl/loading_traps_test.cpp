@@ -10,6 +10,9 @@
 #include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <functional>
+#include <iterator>
+
 #include "support/small_model.hpp"
 #include "support/temp_folder.hpp"
 #include "support/tiny_checkpoint.hpp"
@@ -28,10 +31,9 @@ ModelConfig changed(const char* patch, bool tied = false) {
   return parse_model_config(json.dump(), "config.json");
 }
 
-/// The weights with other names; an empty name leaves a tensor out.
-template <class Rename>
-std::filesystem::path renamed(const TempFolder& folder, const Weights& weights, Rename rename) {
-  static int count = 0;
+/// A folder with the weights under other names; an empty name leaves a tensor out.
+std::filesystem::path renamed(const TempFolder& folder, const Weights& weights,
+                              const std::function<std::string(const std::string&)>& rename) {
   std::vector<TensorEntry> entries;
   for (const auto& [name, tensor] : weights.all())
     if (auto other = rename(name); !other.empty())
@@ -40,7 +42,8 @@ std::filesystem::path renamed(const TempFolder& folder, const Weights& weights, 
            DType::f32,
            tensor.sizes().vec(),
            {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
-  const auto place = folder / std::to_string(++count);
+  const auto count = std::distance(std::filesystem::directory_iterator(folder.path()), {});
+  const auto place = folder / std::to_string(count);
   std::filesystem::create_directories(place);
   write_safetensors(place / "model.safetensors", entries);
   return place;
@@ -55,11 +58,12 @@ TEST_CASE("trap 1: vision weights load under either prefix, and are never made u
   const auto prefixed = renamed(folder, weights, [](const std::string& name) {
     return name.starts_with("visual.") ? "model." + name : name;
   });
-  for (const auto& [name, tensor] : load_weights(prefixed, config).all())
-    CHECK(at::equal(tensor, weights.at(name)));
+  const auto loaded = load_weights(prefixed, config);
+  for (const auto& [name, tensor] : loaded.all()) CHECK(at::equal(tensor, weights.at(name)));
   for (const char* unknown : {"vision_tower.", ""}) {
-    const auto lost = renamed(folder, weights, [&](const std::string& name) {
-      return !name.starts_with("visual.") ? name : *unknown ? unknown + name.substr(7) : "";
+    const auto lost = renamed(folder, weights, [&](const std::string& name) -> std::string {
+      if (!name.starts_with("visual.")) return name;
+      return *unknown ? unknown + name.substr(7) : "";
     });
     CHECK_THROWS_WITH(load_weights(lost, config),
                       ContainsSubstring("tensors are missing: visual.patch_embed.proj.weight"));
@@ -99,9 +103,10 @@ TEST_CASE("trap 4: every spelling of a key is read, and a nested null is no valu
       {"rope_type":"default","rope_theta":640000.0,"mrope_section":[0,1,1]}}})");
   CHECK(five.text.rope_theta == 640000);
   CHECK(five.text.mrope_section == std::array<std::int64_t, 3>{0, 1, 1});
-  const auto nested = changed(R"({"text_config":{"image_token_id":null,"vocab_size":null,
-      "video_token_id":7,"rope_scaling":{"rope_type":"default","type":"default",
-      "mrope_section":[1,0,1]}}})");
+  Json json = Json::parse(model_config_json(small_config()));
+  json["text_config"] = Json::parse(R"({"image_token_id":null,"vocab_size":null,"video_token_id":7,
+      "rope_scaling":{"rope_type":"default","type":"default","mrope_section":[1,0,1]}})");
+  const auto nested = parse_model_config(json.dump(), "config.json");
   CHECK(nested.tokens.image == 5);
   CHECK(nested.tokens.video == 6);
   CHECK(nested.text.vocab_size == 40);
