@@ -383,7 +383,7 @@ void add_wrong_shards(std::vector<Damage>& cases) {
 std::uintmax_t bytes_of(const fs::path& folder) {
   std::uintmax_t sum = 0;
   for (const auto& file : fs::directory_iterator(folder))
-    if (file.is_regular_file() && !file.is_symlink()) sum += file.file_size();
+    if (!file.is_symlink() && file.is_regular_file()) sum += file.file_size();
   return sum;
 }
 
@@ -429,8 +429,10 @@ TEST_CASE("every malformed folder is refused in one line without memory that its
     CHECK(message.size() < 1000);
     CHECK_NOTHROW(Json(message).dump());  // UTF-8
     CHECK(tensors.allocated() == 0);
-    CHECK(largest <= held + (64 << 10));
-    CHECK(peak <= 4 * held + (2 << 20));  // parsed JSON is larger than its text
+    // The names of the tensors that a config can claim take less than 1 MiB in one piece; parsed
+    // JSON is larger than its text.
+    CHECK(largest <= held + (1 << 20));
+    CHECK(peak <= 4 * held + (2 << 20));
     fs::remove_all(folder.path);
   }
 }
