@@ -58,7 +58,8 @@ def rounded(tensor, dtype):
 def write_weights(folder, tensors, dtype, shards):
     import torch
     from safetensors.torch import save_file
-    tensors = {name: torch.from_numpy(t).to(getattr(torch, dtype)) for name, t in tensors.items()}
+    tensors = {name: torch.from_numpy(t.copy()).to(getattr(torch, dtype))
+               for name, t in tensors.items()}
     names = sorted(tensors)
     if shards == 1:
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
