@@ -7,6 +7,7 @@ option(VISPLAY_CUDA "Link the CUDA libtorch; needs a CUDA toolkit" OFF)
 option(VISPLAY_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(VISPLAY_PROGRAMS "Build the programs under examples/" ${PROJECT_IS_TOP_LEVEL})
 option(VISPLAY_BENCHMARKS "Build the benchmarks" OFF)
+option(VISPLAY_FUZZ "Define the target visplay_fuzz: the programs of tests/fuzz" OFF)
 option(VISPLAY_NATIVE "Compile for this machine's processor; turn off for packages that travel"
        ${PROJECT_IS_TOP_LEVEL})
 option(VISPLAY_WERROR "Warnings are errors" OFF)

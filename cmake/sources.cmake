@@ -11,6 +11,7 @@ set(VISPLAY_CORE_HEADERS
     core/metrics.hpp
     core/pack.hpp
     core/parallel.hpp
+    core/printable.hpp
     core/rng.hpp
     core/settings.hpp
     core/share.hpp
@@ -179,30 +180,42 @@ set(VISPLAY_CORE_BODIES
 set(VISPLAY_IO_HEADERS
     io/chat_template_file.hpp
     io/checkpoint_store.hpp
+    io/dtype.hpp
     io/durable_file.hpp
     io/exif_orientation.hpp
     io/image_codec.hpp
     io/image_source.hpp
     io/json.hpp
     io/json_lines.hpp
+    io/mapped_file.hpp
     io/prompt_lines.hpp
     io/run_folder.hpp
     io/safetensors.hpp
+    io/safetensors_header.hpp
+    io/safetensors_index.hpp
+    io/safetensors_writer.hpp
+    io/tensor_entry.hpp
     io/tokenizer_json.hpp
     io/truth_file.hpp
     io/yaml_config.hpp)
 set(VISPLAY_IO_BODIES
     io/chat_template_file.ipp
     io/checkpoint_store.ipp
+    io/dtype.ipp
     io/durable_file.ipp
     io/exif_orientation.ipp
     io/image_codec.ipp
     io/image_source.ipp
     io/json.ipp
     io/json_lines.ipp
+    io/mapped_file.ipp
     io/prompt_lines.ipp
     io/run_folder.ipp
     io/safetensors.ipp
+    io/safetensors_header.ipp
+    io/safetensors_index.ipp
+    io/safetensors_writer.ipp
+    io/tensor_entry.ipp
     io/tokenizer_json.ipp
     io/truth_file.ipp
     io/yaml_config.ipp)
@@ -220,9 +233,11 @@ set(VISPLAY_TORCH_HEADERS
     model/qwen2_5_vl/decoder.hpp
     model/qwen2_5_vl/image_grid.hpp
     model/qwen2_5_vl/image_processor.hpp
+    model/qwen2_5_vl/initial_weights.hpp
     model/qwen2_5_vl/model.hpp
     model/qwen2_5_vl/positions.hpp
     model/qwen2_5_vl/rotary.hpp
+    model/qwen2_5_vl/save_model.hpp
     model/qwen2_5_vl/tensor_names.hpp
     model/qwen2_5_vl/vision.hpp
     model/qwen2_5_vl/weights.hpp
@@ -253,7 +268,9 @@ set(VISPLAY_TORCH_BODIES
     model/qwen2_5_vl/assets.ipp
     model/qwen2_5_vl/config.ipp
     model/qwen2_5_vl/image_processor.ipp
+    model/qwen2_5_vl/initial_weights.ipp
     model/qwen2_5_vl/positions.ipp
+    model/qwen2_5_vl/save_model.ipp
     model/qwen2_5_vl/tensor_names.ipp
     model/qwen2_5_vl/vision.ipp
     model/qwen2_5_vl/weights.ipp
@@ -372,11 +389,14 @@ set(VISPLAY_TESTS_loss
     loss/token_loss_test.cpp
     loss/token_rules_test.cpp)
 set(VISPLAY_TESTS_model
+    model/malformed_folders_test.cpp
     model/parity_test.cpp
     model/qwen2_5_vl/config_test.cpp
     model/qwen2_5_vl/image_processor_test.cpp
+    model/qwen2_5_vl/loading_traps_test.cpp
     model/qwen2_5_vl/positions_test.cpp
     model/qwen2_5_vl/tensor_names_test.cpp
+    model/qwen2_5_vl/weights_test.cpp
     model/qwen2_5_vl/windows_test.cpp)
 set(VISPLAY_TESTS_programs
     programs/program_test.cpp

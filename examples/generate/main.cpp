@@ -5,6 +5,7 @@
 #include <visplay/io/image_codec.hpp>
 #include <visplay/io/json.hpp>
 #include <visplay/io/safetensors.hpp>
+#include <visplay/io/safetensors_writer.hpp>
 
 namespace visplay {
 

@@ -1,7 +1,9 @@
 // visplay_sft: supervised fine-tuning on prompts with completions.
 #include <common/model_options.hpp>
 #include <common/program.hpp>
+#include <visplay/io/durable_file.hpp>
 #include <visplay/io/prompt_lines.hpp>
+#include <visplay/model/qwen2_5_vl/initial_weights.hpp>
 #include <visplay/train/schedule.hpp>
 #include <visplay/train/sft.hpp>
 
@@ -23,6 +25,7 @@ struct SftOptions {
   std::uint64_t seed = 1;
   std::optional<int> save{};
   int print_every = 10;
+  std::uint64_t max_shard_bytes = SaveOptions{}.max_shard_bytes;
   RuntimeOptions runtime{};
 };
 void describe(auto& visit, OfType<SftOptions> auto& s) {
@@ -32,13 +35,16 @@ void describe(auto& visit, OfType<SftOptions> auto& s) {
         "with --new: folder whose tokenizer, chat template and processor files the model gets");
   visit("data", s.data, "JSONL with prompt, completion and optionally image or images, system");
   visit("out", s.out, "folder for the trained model; must not hold a model yet");
-  visit("steps", s.steps, "optimizer steps", at_least(1));
+  visit("steps", s.steps,
+        "optimizer steps; 0: a new model is only made, another one only written again",
+        at_least(0));
   visit("batch", s.batch, "lines of a step", at_least(1));
   visit("end_of_turn", s.end_of_turn, "end completions with the model's end token");
   visit("freeze_vision", s.freeze_vision, "leave the vision tower as it is");
   describe(visit, s.optimizer);
   visit("seed", s.seed, "of new weights and of the order of the lines");
   visit("save", s.save, "also save after every so many steps", at_least(1));
+  visit("max_shard_bytes", s.max_shard_bytes, "larger models are saved in several files");
   visit("print_every", s.print_every, "steps between printed lines", at_least(1));
   describe_runtime(visit, s.runtime);
 }
@@ -92,37 +98,63 @@ std::string without_end_token(const ModelAssets& assets, std::string text) {
 void check_options(const SftOptions& options) {
   if (options.model.empty() == options.new_model.empty())
     throw UsageError("expected --model DIR, or --new CONFIG with --tokenizer DIR");
-  if (!options.new_model.empty())
+  if (!options.new_model.empty() && options.steps > 0)
     require_flag(options.tokenizer, "tokenizer", "a folder with tokenizer.json");
-  require_flag(options.data, "data", "a JSONL file");
+  if (options.steps > 0) require_flag(options.data, "data", "a JSONL file");
   require_flag(options.out, "out", "a folder");
-  check(!fs::exists(fs::path(options.out) / "model.safetensors"),
-        "{}: holds a model already, which would be lost", options.out);
+  for (const auto name : {"model.safetensors", "model.safetensors.index.json"})
+    check(!fs::exists(fs::path(options.out) / name),
+          "{}: holds a model already, which would be lost", options.out);
 }
 
-/// The policy to train; every file of its folder but the weights is in `out` already.
-QwenPolicy start(const SftOptions& options) {
+SaveOptions save_options(const SftOptions& options) {
+  return {.max_shard_bytes = options.max_shard_bytes};
+}
+
+/// A model of random weights in `out`, with the tokenizer's files if there are some.
+void make_new_model(const SftOptions& options) {
   const fs::path out = options.out;
-  std::error_code failure;
-  fs::create_directories(out, failure);
-  check(!failure, "{}: cannot be made: {}", out.string(), failure.message());
-  if (!options.model.empty()) {
-    auto policy = load_policy(options.model);
-    copy_model_assets(options.model, out);
-    return policy;
+  const bool half = options.runtime.dtype == DataType::bfloat16;
+  const DType dtype = half ? DType::bf16 : DType::f32;
+  if (!options.tokenizer.empty()) {
+    check(fs::is_directory(options.tokenizer), "{}: there is no such folder", options.tokenizer);
+    copy_model_assets(options.tokenizer, out);
   }
-  check(fs::is_directory(options.tokenizer), "{}: there is no such folder", options.tokenizer);
-  copy_model_assets(options.tokenizer, out);
-  fs::copy_file(options.new_model, out / "config.json", fs::copy_options::overwrite_existing,
-                failure);
-  check(!failure, "{}: cannot be copied: {}", options.new_model, failure.message());
-  auto assets = load_model_assets(out);
-  auto weights = random_weights(assets->config, Rng(options.seed).fork("weights"));
-  return {std::move(assets), std::move(weights)};
+  const auto config = parse_model_config(read_file(options.new_model, 1 << 20), options.new_model);
+  replace_file(out / "config.json", config_json_beside_weights(config.source, dtype, false));
+  const int threads = options.runtime.threads > 0 ? options.runtime.threads : at::get_num_threads();
+  write_new_weights(
+      out, config, Rng(options.seed).fork("weights"),
+      {.dtype = dtype, .max_shard_bytes = options.max_shard_bytes, .threads = threads});
+}
+
+/// Without a step: a new model, or the given one in our names and in the type asked for.
+void only_write(const SftOptions& options) {
+  if (!options.new_model.empty()) return make_new_model(options);
+  const auto dtype = options.runtime.dtype == DataType::bfloat16 ? at::kBFloat16 : at::kFloat;
+  std::vector<std::string> warnings;
+  const auto weights =
+      load_weights(options.model, load_model_config(options.model), dtype, &warnings);
+  for (const auto& warning : warnings) fmt::print(stderr, "visplay_sft: {}\n", warning);
+  save_model(options.out, weights, options.model, save_options(options));
+}
+
+/// The policy to train; `out` exists.
+QwenPolicy start(const SftOptions& options) {
+  if (!options.model.empty()) return load_policy(options.model);
+  make_new_model(options);
+  return load_policy(options.out);
 }
 
 int train(const SftOptions& options) {
   check_options(options);
+  std::error_code failure;
+  fs::create_directories(options.out, failure);
+  check(!failure, "{}: cannot be made: {}", options.out, failure.message());
+  if (options.steps == 0) {
+    only_write(options);
+    return 0;
+  }
   apply_runtime(options.runtime);
   const auto lines = read_prompt_lines(options.data);
   check(!lines.empty(), "{}: has no lines", options.data);
@@ -134,9 +166,7 @@ int train(const SftOptions& options) {
                             options.optimizer.warmup_steps, options.optimizer.final_fraction};
   LineOrder order(lines, Rng(options.seed).fork("lines"));
   PromptLoader load;
-  const auto save = [&] {
-    save_weights(policy.weights(), fs::path(options.out) / "model.safetensors", true);
-  };
+  const auto save = [&] { save_policy(policy, options.out, save_options(options)); };
   const auto begin = std::chrono::steady_clock::now();
   std::int64_t tokens = 0;
   for (int step = 0; step < options.steps; ++step) {
@@ -176,7 +206,9 @@ int main(int argc, char** argv) {
           "the mean negative log-likelihood of the completion tokens of a step.",
       .examples =
           "  visplay_sft --model DIR --data lines.jsonl --out tuned --steps 500\n"
-          "  visplay_sft --new config.json --tokenizer DIR --data lines.jsonl --out fresh\n\n"
+          "  visplay_sft --new config.json --tokenizer DIR --data lines.jsonl --out fresh\n"
+          "  visplay_sft --new config.json --dtype bfloat16 --steps 0 --out random\n"
+          "  visplay_sft --model DIR --dtype bfloat16 --steps 0 --out smaller\n\n"
           "The embedded base model of visplay_selfplay is made by visplay_make_model from the "
           "same\n"
           "step; examples/visplay_selfplay/README.md says how to make it again."};

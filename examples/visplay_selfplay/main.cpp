@@ -201,8 +201,8 @@ class Session {
     state_ = {iteration, metrics_->position(), samples_->position(), identity_};
     store_.commit({.name = checkpoint_name(iteration), .sequence = iteration},
                   [&](const fs::path& folder) {
-                    save_policy(play.questioner(), folder / "questioner");
-                    save_policy(play.reasoner(), folder / "reasoner");
+                    save_policy(play.questioner(), folder / "questioner", {.sync = false});
+                    save_policy(play.reasoner(), folder / "reasoner", {.sync = false});
                     fs::create_directories(folder / "trainer");
                     save_run_state(folder / "trainer" / "state.json", state_);
                   });

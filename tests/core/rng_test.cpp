@@ -69,3 +69,17 @@ TEST_CASE("below(n) reaches every value about equally often, and a shuffle every
   for (const int count : counts) CHECK(std::abs(count - 10000) < 5 * 91);  // sd 91
   for (const int count : orders) CHECK(std::abs(count - 10000) < 5 * 91);
 }
+
+TEST_CASE("discarding words is drawing them, and a normal number takes two from any place") {
+  Rng drawn(3), skipped(3);
+  for (int i = 0; i < 1001; ++i) (void)drawn();
+  skipped.discard(1001);
+  CHECK(drawn() == skipped());
+  for (const std::uint64_t start : {0, 1, 2, 7}) {
+    Rng a = Rng(5), b = Rng(5);
+    a.discard(start), b.discard(start);
+    const double radius = std::sqrt(-2 * std::log1p(-b.uniform()));
+    CHECK(a.normal() == radius * std::cos(2 * std::numbers::pi * b.uniform()));
+    CHECK(a() == b());
+  }
+}

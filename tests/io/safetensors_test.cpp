@@ -1,4 +1,5 @@
 #include <visplay/io/safetensors.hpp>
+#include <visplay/io/safetensors_writer.hpp>
 
 #include <visplay/core/error.hpp>
 
@@ -104,7 +105,7 @@ TEST_CASE("layer 2 is written before layer 10, and the header is padded to 8") {
   CHECK(file.entries()[0].name == "l.2");
   CHECK((file.entries()[0].bytes.data() - file.entries()[1].bytes.data()) == -8);
   CHECK(std::bit_cast<std::uintptr_t>(file.entries()[0].bytes.data()) % 8 == 0);
-  write_safetensors(path, {});
+  write_safetensors(path, std::vector<TensorEntry>{});
   CHECK(SafetensorsFile::open(path).entries().empty());
 }
 
@@ -262,7 +263,7 @@ TEST_CASE("the writer refuses what a reader would, and leaves the old file") {
   CHECK_THROWS_AS(write_safetensors(path, std::vector{floats("__metadata__", values)}), Error);
   CHECK(read(path) == "old");
   CHECK_THROWS_WITH(write_safetensors(folder.path / "no" / "x.safetensors", std::vector{a}),
-                    ContainsSubstring("cannot create"));
+                    ContainsSubstring("x.safetensors") && ContainsSubstring("No such file"));
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);
 }
 

@@ -8,6 +8,7 @@
 
 #include <visplay/core/error.hpp>
 #include <visplay/io/safetensors.hpp>
+#include <visplay/io/safetensors_writer.hpp>
 
 #include <nlohmann/json.hpp>
 

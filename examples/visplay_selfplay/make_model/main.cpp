@@ -11,6 +11,7 @@
 #include <visplay/io/chat_template_file.hpp>
 #include <visplay/io/durable_file.hpp>
 #include <visplay/io/tokenizer_json.hpp>
+#include <visplay/model/qwen2_5_vl/initial_weights.hpp>
 #include <visplay/text/bpe_trainer.hpp>
 #include <visplay/train/schedule.hpp>
 #include <visplay/train/sft.hpp>
@@ -139,8 +140,8 @@ void write_folder(const Settings& settings) {
   "temporal_patch_size": 2
 }
 )");
-  save_weights(random_weights(config, Rng(settings.seed).fork("weights")),
-               settings.out / "model.safetensors");
+  std::filesystem::remove(settings.out / "model.safetensors");
+  write_new_weights(settings.out, config, Rng(settings.seed).fork("weights"));
 }
 
 // Teaches the tower to say, cell by cell, which color and which shape stands there.

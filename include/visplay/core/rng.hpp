@@ -55,8 +55,11 @@ class Rng {
     return word(bits, int(at & 1));
   }
 
+  /// Goes on as if `words` numbers had been drawn; costs nothing.
+  constexpr void discard(std::uint64_t words) { drawn_ += words; }
+
   /// Uniform in [0, 1), 53 bits.
-  constexpr double uniform() { return double((*this)() >> 11) * 0x1p-53; }
+  constexpr double uniform() { return unit((*this)()); }
   /// Uniform in [low, high).
   constexpr double uniform(double low, double high) { return low + (high - low) * uniform(); }
   /// Uniform in 0 ... n - 1; n > 0. The bias is below n / 2^64.
@@ -67,8 +70,9 @@ class Rng {
   constexpr bool chance(double p) { return uniform() < p; }
   /// Standard normal (Box-Muller; two words a draw).
   double normal() {
-    const double radius = std::sqrt(-2 * std::log1p(-uniform()));
-    return radius * std::cos(2 * std::numbers::pi * uniform());
+    const auto [first, second] = two_words();
+    const double radius = std::sqrt(-2 * std::log1p(-unit(first)));
+    return radius * std::cos(2 * std::numbers::pi * unit(second));
   }
   /// Fisher-Yates, the same on every platform (std::shuffle is not).
   template <class Sequence>
@@ -80,6 +84,14 @@ class Rng {
   [[nodiscard]] constexpr std::uint64_t key() const { return key_; }
 
  private:
+  static constexpr double unit(std::uint64_t word) { return double(word >> 11) * 0x1p-53; }
+  /// The next two, from one block where they share it.
+  constexpr std::pair<std::uint64_t, std::uint64_t> two_words() {
+    if (drawn_ % 2 != 0) return {(*this)(), (*this)()};
+    const auto bits = block({std::uint32_t(drawn_ >> 1), std::uint32_t(drawn_ >> 33), 0, 0});
+    drawn_ += 2;
+    return {word(bits, 0), word(bits, 1)};
+  }
   constexpr std::array<std::uint32_t, 4> block(std::array<std::uint32_t, 4> counter) const {
     return philox_4x32_10(counter, {std::uint32_t(key_), std::uint32_t(key_ >> 32)});
   }

@@ -7,7 +7,9 @@
 #include <visplay/model/qwen2_5_vl/assets.ipp>
 #include <visplay/model/qwen2_5_vl/config.ipp>
 #include <visplay/model/qwen2_5_vl/image_processor.ipp>
+#include <visplay/model/qwen2_5_vl/initial_weights.ipp>
 #include <visplay/model/qwen2_5_vl/positions.ipp>
+#include <visplay/model/qwen2_5_vl/save_model.ipp>
 #include <visplay/model/qwen2_5_vl/tensor_names.ipp>
 #include <visplay/model/qwen2_5_vl/vision.ipp>
 #include <visplay/model/qwen2_5_vl/weights.ipp>

@@ -8,12 +8,34 @@
 #include <visplay/core/error.hpp>
 #include <visplay/core/macros.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace visplay {
+
+/// A file written piece by piece as `<path>.tmp`, which takes the name only when all is there.
+class AtomicFile {
+ public:
+  /// @throws Error  naming the file and the reason, here and below
+  explicit AtomicFile(const std::filesystem::path& path);
+  ~AtomicFile();  ///< without commit(): nothing stays
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  /// @param sync  fsync file and folder, so that a power loss leaves the old file or this one
+  void commit(bool sync);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// Puts `text` in the place of the file, atomically.
 /// @throws Error  naming the file and the reason (disk full, not writable ...)
@@ -22,6 +44,14 @@ void replace_file(const std::filesystem::path& path, std::string_view text);
 /// Makes what was written to a file or folder durable.
 /// @throws Error
 void sync_path(const std::filesystem::path& path);
+
+/// Makes a folder that is there as `write` left it or not at all: written as `<folder>.tmp`, then
+/// renamed. A folder of that name is exchanged for the new one and then removed with all it holds,
+/// so `write` copies what is to stay.
+/// @param sync  fsync every file and folder first
+/// @throws Error, and whatever `write` throws; the old folder is then as it was
+void replace_folder(const std::filesystem::path& folder, bool sync,
+                    const std::function<void(const std::filesystem::path& aside)>& write);
 
 /// A whole file of at most `limit` bytes.
 /// @throws Error  it cannot be read, or is larger

@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -74,21 +75,86 @@ VISPLAY_INLINE void sync_path(const std::filesystem::path& path) {
   detail::FileDescriptor(path, O_RDONLY).sync();
 }
 
+struct AtomicFile::State {
+  explicit State(const std::filesystem::path& name)
+      : path(name), file(name.string() + ".tmp", O_WRONLY | O_CREAT | O_TRUNC) {}
+  std::filesystem::path path;
+  detail::FileDescriptor file;
+  bool committed = false;
+};
+
+VISPLAY_INLINE AtomicFile::AtomicFile(const std::filesystem::path& path)
+    : state_(std::make_unique<State>(path)) {}
+
+VISPLAY_INLINE AtomicFile::~AtomicFile() {
+  if (!state_->committed) ::unlink(state_->file.path.c_str());
+}
+
+VISPLAY_INLINE void AtomicFile::write(std::span<const std::byte> bytes) {
+  state_->file.write({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+VISPLAY_INLINE void AtomicFile::commit(bool sync) {
+  if (sync) state_->file.sync();
+  state_->file.close();
+  check(::rename(state_->file.path.c_str(), state_->path.c_str()) == 0, "{}: rename failed: {}",
+        state_->path.string(), std::strerror(errno));
+  state_->committed = true;
+  if (sync) sync_path(detail::folder_of(state_->path));
+}
+
 VISPLAY_INLINE void replace_file(const std::filesystem::path& path, std::string_view text) {
-  std::filesystem::path aside = path;
-  aside += ".tmp";
-  detail::FileDescriptor file(aside, O_WRONLY | O_CREAT | O_TRUNC);
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit(true);
+}
+
+namespace detail {
+
+VISPLAY_INLINE void sync_tree(const std::filesystem::path& folder) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() || entry.is_directory()) sync_path(entry.path());
+  sync_path(folder);
+}
+
+/// One step for readers where the file system can exchange names, else two.
+VISPLAY_INLINE void exchange_folders(const std::filesystem::path& a,
+                                     const std::filesystem::path& b) {
+  if (::renameat2(AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE) == 0) return;
+  const std::filesystem::path between = a.string() + ".old";
+  std::filesystem::remove_all(between);
+  std::filesystem::rename(b, between);
+  std::filesystem::rename(a, b);
+  std::filesystem::rename(between, a);
+}
+
+}  // namespace detail
+
+VISPLAY_INLINE void replace_folder(
+    const std::filesystem::path& folder, bool sync,
+    const std::function<void(const std::filesystem::path& aside)>& write) {
+  const auto place = folder.has_filename() ? folder : folder.parent_path();
+  const std::filesystem::path aside = place.string() + ".tmp";
+  std::error_code ignored;
   try {
-    file.write(text);
-    file.sync();
-    file.close();
-    check(::rename(aside.c_str(), path.c_str()) == 0, "{}: rename failed: {}", path.string(),
-          std::strerror(errno));
+    std::filesystem::remove_all(aside);
+    std::filesystem::create_directories(aside);
+    write(aside);
+    if (sync) detail::sync_tree(aside);
+    if (std::filesystem::exists(place)) {
+      detail::exchange_folders(aside, place);
+      std::filesystem::remove_all(aside);
+    } else {
+      std::filesystem::rename(aside, place);
+    }
+    if (sync) sync_path(detail::folder_of(place));
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::filesystem::remove_all(aside, ignored);
+    throw Error(fmt::format("{}: {}", place.string(), error.code().message()));
   } catch (...) {
-    ::unlink(aside.c_str());
+    std::filesystem::remove_all(aside, ignored);
     throw;
   }
-  sync_path(detail::folder_of(path));
 }
 
 VISPLAY_INLINE std::string read_file(const std::filesystem::path& path, std::uintmax_t limit) {

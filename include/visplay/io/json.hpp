@@ -9,6 +9,7 @@
 
 #include <visplay/core/error.hpp>
 #include <visplay/core/macros.hpp>
+#include <visplay/core/printable.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -84,7 +85,7 @@ template <class T>
   check(field != object.end(), "{}: '{}' is missing", name, key);
   const auto value = json_as<T>(*field);
   check(value.has_value(), "{}: '{}' is {} {}, which does not fit", name, key, field->type_name(),
-        write_json(*field).substr(0, 40));
+        printable(write_json(*field), 40));
   return *value;
 }
 

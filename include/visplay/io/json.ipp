@@ -19,7 +19,7 @@ VISPLAY_INLINE std::string json_reason(const std::exception& error) {
   std::string reason = error.what();
   if (const auto close = reason.find("] "); close != std::string::npos) reason.erase(0, close + 2);
   if (const auto last = reason.find("; last read"); last != std::string::npos) reason.erase(last);
-  return reason.substr(0, 160);
+  return printable(reason, 160);
 }
 
 template <class Value>
@@ -45,7 +45,7 @@ class JsonShape : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
   bool key(string_t& key) override {
     check(!limits_.unique_keys || keys_.back().insert(key).second,
-          "{}: key '{}' appears twice in one object", name_, key.substr(0, 80));
+          "{}: key '{}' appears twice in one object", name_, printable(key));
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {

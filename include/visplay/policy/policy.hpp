@@ -9,6 +9,7 @@
 #pragma once
 
 #include <visplay/model/qwen2_5_vl/model.hpp>
+#include <visplay/model/qwen2_5_vl/save_model.hpp>
 #include <visplay/policy/collate.hpp>
 #include <visplay/tensor/linear_log_probs.hpp>
 
@@ -68,12 +69,11 @@ static_assert(Policy<QwenPolicy>);
   return {std::move(assets), std::move(weights)};
 }
 
-/// Writes a folder that transformers and vLLM load: the files of the folder that the policy was
-/// read from, and its weights. @param folder  made if absent
-inline void save_policy(const QwenPolicy& policy, const std::filesystem::path& folder) {
-  std::filesystem::create_directories(folder);
-  copy_model_assets(policy.assets().folder, folder);
-  save_weights(policy.weights(), folder / "model.safetensors");
+/// Writes a folder that transformers and vLLM load (save_model.hpp), as it was read but for the
+/// weights. @param folder  appears whole or not at all; a folder of that name is replaced
+inline void save_policy(const QwenPolicy& policy, const std::filesystem::path& folder,
+                        const SaveOptions& options = {}) {
+  save_model(folder, policy.weights(), policy.assets().folder, options);
 }
 
 }  // namespace visplay

@@ -104,12 +104,16 @@ TEST_CASE("the spellings of transformers and trainers become one") {
         "language_model.layers.3.mlp.up_proj.weight",
         "module.model.language_model.layers.3.mlp.up_proj.weight",
         "base_model.model.model.layers.3.mlp.up_proj.weight",
-        "_orig_mod.module._fsdp_wrapped_module.model.layers.3.mlp.up_proj.weight"})
+        "_orig_mod.module._fsdp_wrapped_module.model.layers.3.mlp.up_proj.weight",
+        "module.model._fsdp_wrapped_module.layers.3._checkpoint_wrapped_module.mlp.up_proj.weight",
+        "model._orig_mod.language_model.layers.3._orig_mod._fsdp_wrapped_module.mlp.up_proj."
+        "weight"})
     CHECK(canonical_tensor_name(spelling) == "model.layers.3.mlp.up_proj.weight");
   CHECK(canonical_tensor_name("model.visual.merger.ln_q.weight") == "visual.merger.ln_q.weight");
   CHECK(canonical_tensor_name("visual.merger.ln_q.weight") == "visual.merger.ln_q.weight");
   CHECK(canonical_tensor_name("language_model.lm_head.weight") == "lm_head.weight");
   CHECK(canonical_tensor_name("lm_head.weight") == "lm_head.weight");
+  CHECK(canonical_tensor_name("x_orig_mod.weight") == "x_orig_mod.weight");
   CHECK(canonical_tensor_name("language_model.norm.weight") == "model.norm.weight");
 }
 

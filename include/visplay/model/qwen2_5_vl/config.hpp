@@ -7,6 +7,8 @@
 // key that defines a shape is an error, because the defaults of transformers fit no checkpoint.
 #pragma once
 
+#include <visplay/io/dtype.hpp>
+
 #include <array>
 #include <cstdint>
 #include <filesystem>
@@ -97,6 +99,12 @@ void check_model_config(const ModelConfig& config, std::string_view where);
 /// config.json in the flat layout, which every transformers since 4.49, vLLM and llama.cpp load;
 /// two-space indent, trailing newline. For new models: a folder that was read keeps its `source`.
 [[nodiscard]] std::string model_config_json(const ModelConfig& config);
+
+/// A config.json as it must read beside weights of a type (f32 or bf16): `torch_dtype` and `dtype`
+/// name it, and a head that has weights of its own is not called tied. All other bytes stay.
+/// @throws Error if that cannot be done by exchanging those values
+[[nodiscard]] std::string config_json_beside_weights(std::string_view config_json, DType dtype,
+                                                     bool own_head);
 
 /// generation_config.json with the eos ids and the pad id.
 [[nodiscard]] std::string generation_config_json(const ModelConfig& config);

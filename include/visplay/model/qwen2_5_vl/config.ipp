@@ -15,6 +15,7 @@ namespace detail {
 // Above any model, and small enough that products of three of them fit 63 bits.
 inline constexpr std::int64_t max_side = 1 << 20;
 inline constexpr std::int64_t max_token_id = std::int64_t(1) << 31;
+inline constexpr std::int64_t max_layers = 256;  // names are listed before files are looked at
 
 /// The fields of one object of a config.json, with the objects to fall back to behind it.
 class ConfigFields {
@@ -81,7 +82,7 @@ class ConfigFields {
   }
 
  private:
-  static std::string text(const Json& value) { return write_json(value).substr(0, 40); }
+  static std::string text(const Json& value) { return printable(write_json(value), 40); }
 
   std::int64_t integer(const Json& field, const char* key, std::int64_t low,
                        std::int64_t high) const {
@@ -131,7 +132,7 @@ VISPLAY_INLINE TextConfig read_text(const Json& root, std::string_view where) {
   const ConfigFields fields({nested, &root}, where);
   TextConfig text;
   text.hidden_size = fields.side("hidden_size");
-  text.num_layers = fields.side("num_hidden_layers");
+  text.num_layers = fields.integer("num_hidden_layers", 1, max_layers);
   text.num_heads = fields.side("num_attention_heads");
   text.num_kv_heads = fields.side_or("num_key_value_heads", text.num_heads);
   text.intermediate_size = fields.side("intermediate_size");
@@ -151,7 +152,7 @@ VISPLAY_INLINE TextConfig read_text(const Json& root, std::string_view where) {
   if (const Json* types = fields.find("layer_types"))
     for (const Json& type : *types)
       check(type == "full_attention", "{}: 'layer_types' has {}, only full_attention is built",
-            where, write_json(type).substr(0, 40));
+            where, printable(write_json(type), 40));
   const auto head_dim = fields.side_or("head_dim", text.head_dim());
   check(head_dim == text.head_dim(), "{}: 'head_dim' is {}, expected hidden_size / heads = {}",
         where, head_dim, text.head_dim());
@@ -165,17 +166,19 @@ VISPLAY_INLINE VisionConfig read_vision(const Json& root, const TextConfig& text
   const std::string inside = std::string(where) + ": vision_config";
   const ConfigFields fields({nested}, inside);
   VisionConfig vision;
-  vision.depth = fields.side("depth");
+  vision.depth = fields.integer("depth", 1, max_layers);
   vision.hidden_size = fields.side("hidden_size");
   vision.num_heads = fields.side("num_heads");
   vision.intermediate_size = fields.side("intermediate_size");
   vision.out_hidden_size = fields.side_or("out_hidden_size", text.hidden_size);
   vision.in_channels = fields.side_or("in_channels", fields.side_or("in_chans", 3));
   vision.patch_size = fields.integer_or("patch_size", 14, 1, 1024);
-  vision.spatial_merge_size = fields.integer_or("spatial_merge_size", 2, 1, 64);
+  vision.spatial_merge_size = fields.integer_or("spatial_merge_size", 2, 1, 16);
   vision.temporal_patch_size = fields.integer_or("temporal_patch_size", 2, 1, 64);
   vision.window_size = fields.side_or("window_size", 112);
   vision.tokens_per_second = fields.positive_or("tokens_per_second", 4);
+  check(vision.tokens_per_second <= 1e6, "{}: 'tokens_per_second' is {}, expected at most 1e6",
+        inside, vision.tokens_per_second);
   if (fields.find("fullatt_block_indexes") != nullptr)
     vision.fullatt_block_indexes = fields.integers("fullatt_block_indexes", max_side);
   fields.require("hidden_act", {"silu"});
@@ -221,6 +224,27 @@ VISPLAY_INLINE OrderedJson vision_json(const VisionConfig& vision) {
           {"fullatt_block_indexes", vision.fullatt_block_indexes}};
 }
 
+/// Every value of the key, in any object of a JSON text, becomes `value`; the rest stays. A value is
+/// a string, a number or a word.
+VISPLAY_INLINE std::string with_json_values(std::string text, std::string_view key,
+                                            std::string_view value) {
+  const std::string quoted = fmt::format("\"{}\"", key);
+  constexpr std::string_view space = " \t\r\n";
+  std::size_t at = 0;
+  while ((at = text.find(quoted, at)) != text.npos) {
+    at += quoted.size();
+    const auto colon = text.find_first_not_of(space, at);
+    if (colon == text.npos || text[colon] != ':') continue;  // a value that is spelled like the key
+    const auto begin = text.find_first_not_of(space, colon + 1);
+    if (begin == text.npos) break;
+    const auto end = text[begin] == '"' ? text.find('"', begin + 1) + 1
+                                        : text.find_first_of(",}] \t\r\n", begin);
+    text.replace(begin, end - begin, value);
+    at = begin + value.size();
+  }
+  return text;
+}
+
 }  // namespace detail
 
 VISPLAY_INLINE ModelConfig parse_model_config(std::string_view config_json,
@@ -245,7 +269,7 @@ VISPLAY_INLINE ModelConfig parse_model_config(std::string_view config_json,
 
 VISPLAY_INLINE ModelConfig load_model_config(const std::filesystem::path& folder) {
   check(std::filesystem::is_directory(folder), "{}: no such folder", folder.string());
-  constexpr std::size_t most = std::size_t(16) << 20;  // bytes
+  constexpr std::size_t most = std::size_t(1) << 20;  // bytes; published files have 1 to 5 thousand
   const auto path = folder / "config.json", generation = folder / "generation_config.json";
   ModelConfig config = parse_model_config(read_file(path, most), path.string());
   if (!std::filesystem::exists(generation)) return config;
@@ -318,6 +342,18 @@ VISPLAY_INLINE std::string model_config_json(const ModelConfig& config) {
   json["rope_scaling"] = {{"type", "mrope"}, {"mrope_section", text.mrope_section}};
   json["vision_config"] = detail::vision_json(config.vision);
   return json.dump(2) + "\n";
+}
+
+VISPLAY_INLINE std::string config_json_beside_weights(std::string_view config_json, DType dtype,
+                                                      bool own_head) {
+  check(dtype == DType::f32 || dtype == DType::bf16, "config.json: expected F32 or BF16, got {}",
+        name_of(dtype));
+  std::string text(config_json);
+  for (const char* key : {"torch_dtype", "dtype"})
+    text = detail::with_json_values(std::move(text), key,
+                                    dtype == DType::bf16 ? "\"bfloat16\"" : "\"float32\"");
+  if (own_head) text = detail::with_json_values(std::move(text), "tie_word_embeddings", "false");
+  return parse_model_config(text, "config.json with the type of the weights").source;
 }
 
 VISPLAY_INLINE std::string generation_config_json(const ModelConfig& config) {

@@ -62,7 +62,7 @@ VISPLAY_INLINE void list_text(const TextConfig& t, std::vector<TensorShape>& out
 VISPLAY_INLINE std::string first_few(const std::vector<std::string>& items) {
   std::string out;
   for (std::size_t i = 0; i < std::min<std::size_t>(items.size(), 4); ++i)
-    out += (i == 0 ? "" : ", ") + items[i];
+    out += (i == 0 ? "" : ", ") + printable(items[i], 160);
   return items.size() > 4 ? fmt::format("{} and {} more", out, items.size() - 4) : out;
 }
 
@@ -114,13 +114,18 @@ VISPLAY_INLINE std::vector<TensorShape> tensor_inventory(const ModelConfig& conf
 }
 
 VISPLAY_INLINE std::string canonical_tensor_name(std::string_view key) {
-  const auto strip = [&key](std::string_view prefix) {
-    const bool there = key.starts_with(prefix);
-    if (there) key.remove_prefix(prefix.size());
+  std::string name(key);
+  // Compilers and sharders wrap modules at any depth, data parallelism and PEFT the whole.
+  for (const std::string_view wrapper :
+       {"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."})
+    for (std::size_t at = 0; (at = name.find(wrapper, at)) != name.npos;)
+      at == 0 || name[at - 1] == '.' ? void(name.erase(at, wrapper.size())) : void(++at);
+  const auto strip = [&name](std::string_view prefix) {
+    const bool there = name.starts_with(prefix);
+    if (there) name.erase(0, prefix.size());
     return there;
   };
-  while (strip("module.") || strip("_orig_mod.") || strip("_fsdp_wrapped_module.") ||
-         strip("base_model.model.")) {
+  while (strip("module.") || strip("base_model.model.")) {
   }
   constexpr std::array<std::pair<std::string_view, std::string_view>, 5> renamings{{
       {"model.visual.", "visual."},
@@ -130,8 +135,8 @@ VISPLAY_INLINE std::string canonical_tensor_name(std::string_view key) {
       {"language_model.", "model."},
   }};
   for (const auto& [from, to] : renamings)
-    if (strip(from)) return std::string(to) + std::string(key);
-  return std::string(key);
+    if (strip(from)) return std::string(to) + name;
+  return name;
 }
 
 VISPLAY_INLINE std::size_t MatchedTensors::at(std::string_view canonical) const {
@@ -147,8 +152,8 @@ VISPLAY_INLINE MatchedTensors match_tensors(const ModelConfig& config,
   MatchedTensors found;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto [place, is_new] = found.index.emplace(canonical_tensor_name(entries[i].name), i);
-    check(is_new, "{}: '{}' and '{}' are both '{}'", where, entries[place->second].name,
-          entries[i].name, place->first);
+    check(is_new, "{}: '{}' and '{}' are both '{}'", where, printable(entries[place->second].name),
+          printable(entries[i].name), printable(place->first));
   }
   auto inventory = tensor_inventory(config);
   const bool flagged = config.text.tie_word_embeddings;

@@ -1,6 +1,6 @@
 // Weights: every tensor of a model under its canonical name, in model order.
 //
-//   Weights weights = load_weights(folder, config);
+//   Weights weights = load_weights(folder, config, at::kBFloat16);
 //   const at::Tensor norm = weights.at("model.norm.weight");   // shares storage
 #pragma once
 
@@ -8,8 +8,10 @@
 #include <visplay/model/qwen2_5_vl/config.hpp>
 #include <visplay/tensor/compat.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,17 +46,33 @@ class Weights {
   std::map<std::string, std::size_t, std::less<>> index_;
 };
 
-/// The weights of a model folder in float32.
+/// The weights of a model folder.
+/// Tensors of the asked type view the mapped files, without a copy: pages come in as they are used,
+/// and who writes to one gets a private page. Other types, small tensors and unaligned ones are
+/// converted into memory of their own. The files may be replaced meanwhile, but not cut short.
+/// @param dtype     float32 or bfloat16
 /// @param warnings  receives what is odd but not wrong; may be null
 /// @throws Error listing missing, misshapen or colliding tensors
 [[nodiscard]] Weights load_weights(const std::filesystem::path& folder, const ModelConfig& config,
+                                   at::ScalarType dtype = at::kFloat,
                                    std::vector<std::string>* warnings = nullptr);
 
-/// model.safetensors with hub names, float32. Written aside and renamed.
-void save_weights(const Weights& weights, const std::filesystem::path& file, bool sync = false);
+struct SaveOptions {
+  std::optional<at::ScalarType> dtype{};          ///< none: each tensor's own
+  std::uint64_t max_shard_bytes = 5'000'000'000;  ///< of one file
+  bool sync = true;                               ///< fsync: survives a power loss
+};
 
-/// Random weights for a new model: matrices N(0, 1 / fan-in), embedding and head N(0, 0.02),
-/// residual outputs scaled by 1 / sqrt(2 layers), norms 1, biases 0.
+/// The tensors as one safetensors file, written aside and renamed.
+void save_weights(const Weights& weights, const std::filesystem::path& file,
+                  const SaveOptions& options = {});
+
+/// The tensors as the weights of a model in a folder that holds none: model.safetensors, or shards
+/// with an index. Never more than one tensor is converted at a time.
+void save_weight_files(const Weights& weights, const std::filesystem::path& folder,
+                       const SaveOptions& options = {});
+
+/// Float32 weights for a new model, by the rule of initial_weights.hpp.
 [[nodiscard]] Weights random_weights(const ModelConfig& config, Rng rng);
 
 }  // namespace visplay

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <visplay/io/safetensors.hpp>
+#include <visplay/io/safetensors_writer.hpp>
+#include <visplay/model/qwen2_5_vl/initial_weights.hpp>
 #include <visplay/model/qwen2_5_vl/tensor_names.hpp>
 #include <visplay/model/qwen2_5_vl/weights.hpp>
 
-#include <cmath>
+#include <cstring>
+#include <memory>
 
 namespace visplay {
 
@@ -45,17 +48,95 @@ VISPLAY_INLINE void Weights::require_gradients(bool on) {
   for (auto& [name, tensor] : tensors_) tensor.set_requires_grad(on);
 }
 
+namespace detail {
+
+VISPLAY_INLINE at::ScalarType scalar_type_of(const TensorEntry& entry) {
+  switch (entry.dtype) {
+    case DType::f32:
+      return at::kFloat;
+    case DType::bf16:
+      return at::kBFloat16;
+    case DType::f16:
+      return at::kHalf;
+    case DType::f64:
+      return at::kDouble;
+    default:
+      throw Error(fmt::format("'{}' is of type {}, expected F32, BF16, F16 or F64",
+                              printable(entry.name), name_of(entry.dtype)));
+  }
+}
+
+VISPLAY_INLINE DType dtype_of(at::ScalarType type, std::string_view name) {
+  switch (type) {
+    case at::kFloat:
+      return DType::f32;
+    case at::kBFloat16:
+      return DType::bf16;
+    case at::kHalf:
+      return DType::f16;
+    case at::kDouble:
+      return DType::f64;
+    default:
+      throw Error(fmt::format("weights: \"{}\" would be of type {}, which is not saved", name,
+                              c10::toString(type)));
+  }
+}
+
+/// Smaller tensors are copied: it costs nothing, and puts them where libtorch's own would lie, on
+/// which sums in a few libraries' small products depend.
+inline constexpr std::size_t least_viewed_bytes = std::size_t(1) << 20;
+
+/// @param owner  holds the entry's bytes, and is held by the tensor if that views them
+VISPLAY_INLINE at::Tensor tensor_of(const TensorEntry& entry, at::ScalarType dtype,
+                                    const std::shared_ptr<const SafetensorsFile>& owner) {
+  const auto stored = scalar_type_of(entry);
+  const auto address = reinterpret_cast<std::uintptr_t>(entry.bytes.data());
+  if (address % byte_size(entry.dtype) != 0) {
+    auto copy = at::empty(entry.shape, stored);
+    std::memcpy(copy.mutable_data_ptr(), entry.bytes.data(), entry.bytes.size());
+    return copy.to(dtype);
+  }
+  // Mapped pages may be written: they are private copies then (SafetensorsFile).
+  void* data = const_cast<std::byte*>(entry.bytes.data());
+  const auto view = at::from_blob(
+      data, entry.shape, [owner](void*) {}, at::dtype(stored));
+  const bool own = stored != dtype || entry.bytes.size() < least_viewed_bytes;
+  return own ? view.to(dtype, /*non_blocking=*/false, /*copy=*/true) : view;
+}
+
+/// What a file shall hold, without the bytes, and where they come from.
+struct SavePlan {
+  std::vector<TensorEntry> entries;
+  TensorSource source;
+};
+
+VISPLAY_INLINE SavePlan save_plan(const Weights& weights, const SaveOptions& options) {
+  SavePlan plan;
+  const auto type_of = [dtype = options.dtype](const at::Tensor& tensor) {
+    return dtype.value_or(tensor.scalar_type());
+  };
+  for (const auto& [name, tensor] : weights.all())
+    plan.entries.push_back({name, dtype_of(type_of(tensor), name), tensor.sizes().vec(), {}});
+  plan.source = [&weights, type_of](const TensorEntry& entry, const TensorSink& put) {
+    const at::Tensor& tensor = weights.at(entry.name);
+    const auto flat = tensor.detach().to(at::kCPU, type_of(tensor)).contiguous();
+    put({static_cast<const std::byte*>(flat.const_data_ptr()), flat.nbytes()});
+  };
+  return plan;
+}
+
+}  // namespace detail
+
 VISPLAY_INLINE Weights load_weights(const std::filesystem::path& folder, const ModelConfig& config,
-                                    std::vector<std::string>* warnings) {
-  const auto files = SafetensorsFile::open_folder(folder);
-  const auto matched = match_tensors(config, files.entries(), folder.string());
+                                    at::ScalarType dtype, std::vector<std::string>* warnings) {
+  check(dtype == at::kFloat || dtype == at::kBFloat16,
+        "weights: expected float32 or bfloat16 to load them in, got {}", c10::toString(dtype));
+  const auto files = std::make_shared<const SafetensorsFile>(SafetensorsFile::open_folder(folder));
+  const auto matched = match_tensors(config, files->entries(), folder.string());
   if (warnings) *warnings = matched.warnings;
   std::vector<NamedTensor> tensors;
   const auto take = [&](const std::string& name) {
-    const auto& entry = files.entries()[matched.at(name)];
-    auto tensor = at::empty(entry.shape, at::kFloat);
-    copy_to_float(entry, {tensor.mutable_data_ptr<float>(), std::size_t(tensor.numel())});
-    tensors.push_back({name, std::move(tensor)});
+    tensors.push_back({name, detail::tensor_of(files->entries()[matched.at(name)], dtype, files)});
   };
   bool head_listed = false;
   for (const auto& [name, shape] : tensor_inventory(config)) {
@@ -68,42 +149,27 @@ VISPLAY_INLINE Weights load_weights(const std::filesystem::path& folder, const M
 }
 
 VISPLAY_INLINE void save_weights(const Weights& weights, const std::filesystem::path& file,
-                                 bool sync) {
-  std::vector<at::Tensor> held;
-  std::vector<TensorEntry> entries;
-  for (const auto& [name, tensor] : weights.all()) {
-    held.push_back(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
-    const auto& t = held.back();
-    entries.push_back({name,
-                       DType::f32,
-                       t.sizes().vec(),
-                       {static_cast<const std::byte*>(t.const_data_ptr()), t.nbytes()}});
-  }
-  write_safetensors(file, entries, {.sync = sync});
+                                 const SaveOptions& options) {
+  const auto plan = detail::save_plan(weights, options);
+  write_safetensors(file, plan.entries, {.sync = options.sync}, plan.source);
+}
+
+VISPLAY_INLINE void save_weight_files(const Weights& weights, const std::filesystem::path& folder,
+                                      const SaveOptions& options) {
+  const auto plan = detail::save_plan(weights, options);
+  write_weight_files(folder, plan.entries,
+                     {.sync = options.sync, .max_shard_bytes = options.max_shard_bytes},
+                     plan.source);
 }
 
 VISPLAY_INLINE Weights random_weights(const ModelConfig& config, Rng rng) {
-  const auto ends_with = [](std::string_view s, std::string_view end) { return s.ends_with(end); };
-  const double text_depth = 1 / std::sqrt(2. * config.text.num_layers),
-               vision_depth = 1 / std::sqrt(2. * config.vision.depth);
+  ThreadPool pool(at::get_num_threads());
   std::vector<NamedTensor> tensors;
-  for (const auto& [name, shape] : tensor_inventory(config)) {
-    auto tensor = at::zeros(shape, at::kFloat);
-    if (ends_with(name, "norm.weight") || ends_with(name, "norm1.weight") ||
-        ends_with(name, "norm2.weight") || ends_with(name, "ln_q.weight") ||
-        ends_with(name, "layernorm.weight")) {
-      tensor.fill_(1);
-    } else if (!ends_with(name, ".bias")) {
-      const bool table = ends_with(name, "embed_tokens.weight") || name == "lm_head.weight";
-      double scale = table ? 0.02 : 1 / std::sqrt(double(tensor.numel() / tensor.size(0)));
-      if (ends_with(name, "o_proj.weight") || ends_with(name, "attn.proj.weight") ||
-          ends_with(name, "down_proj.weight"))
-        scale *= name.starts_with("visual.") ? vision_depth : text_depth;
-      Rng draw = rng.fork(name);
-      float* to = tensor.mutable_data_ptr<float>();
-      for (std::int64_t i = 0; i < tensor.numel(); ++i) to[i] = float(scale * draw.normal());
-    }
-    tensors.push_back({name, std::move(tensor)});
+  for (const TensorShape& wanted : tensor_inventory(config)) {
+    auto tensor = at::empty(wanted.shape, at::kFloat);
+    initial_values(config, wanted, rng, 0,
+                   {tensor.mutable_data_ptr<float>(), std::size_t(tensor.numel())}, pool);
+    tensors.push_back({wanted.name, std::move(tensor)});
   }
   return Weights(std::move(tensors));
 }
