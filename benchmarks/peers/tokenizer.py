@@ -63,10 +63,11 @@ def main():
     parser.add_argument("--ours")
     parser.add_argument("--file", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--every", type=int, default=1, help="each how manieth block of the text")
     options = parser.parse_args()
     file = options.file or (mixed_text.QWEN if mixed_text.QWEN.exists() else mixed_text.SMALL)
     os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
-    made = mixed_text.blocks()
+    made = mixed_text.blocks()[::options.every]
     kinds = {}
     for kind, _, data in made:
         kinds.setdefault(kind, []).append(data)

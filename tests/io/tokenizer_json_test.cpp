@@ -173,7 +173,7 @@ TEST_CASE("a broken tokenizer file gives one line that names it") {
   refused([](json& root) { root["model"]["vocab"]["!"] = -1; }, "ids that are small integers");
   refused([](json& root) { root["model"]["vocab"]["!"] = 1.5; }, "ids that are small integers");
   refused([](json& root) { root["model"]["vocab"]["!"] = 2000000000; }, "without large gaps");
-  refused([](json& root) { root["model"]["vocab"]["!"] = 1; }, "an id of their own");
+  refused([](json& root) { root["model"]["vocab"]["!"] = 1; }, "an id and a text of its own");
   refused([](json& root) { root["model"]["vocab"]["\u4E00"] = 899; }, "byte-level tokens");
   refused([](json& root) { root["model"]["vocab"] = json::array(); }, "model.vocab");
   refused([](json& root) { root["model"]["vocab"] = json::object(); }, "model.vocab");
@@ -199,7 +199,6 @@ TEST_CASE("a broken tokenizer file gives one line that names it") {
   text_refused(R"({"model":{"vocab":{},"vocab":{}}})", "key 'vocab' appears twice");
   text_refused(R"({"model":{"merges":[],"merges":[]}})", "key 'merges' appears twice");
   text_refused(R"({"version":"1.0","version":"1.0"})", "key 'version' appears twice");
-  text_refused(R"({"model":{"vocab":{"a":0,"a":1}}})", "\"model.merges\"");
   text_refused(std::string(9, '['), "nested deeper than 8");
   text_refused(R"({"a":1} x)", "not JSON");
   text_refused(std::string("{}\0", 3), "a zero byte");
@@ -217,8 +216,8 @@ TEST_CASE("an added token may have the text of another token") {
   // transformers gives a word that a user adds an id of its own; the model's token of the same bytes,
   // spelled otherwise in the file, stays what merges make.
   Vocabulary vocabulary =
-      read_changed([](json& root) { root["added_tokens"].push_back(added_token(922, "円")); });
-  const std::string bytes = "円";
+      read_changed([](json& root) { root["added_tokens"].push_back(added_token(922, "圆形")); });
+  const std::string bytes = "圆形";
   REQUIRE(std::ranges::find(vocabulary.tokens, bytes) != vocabulary.tokens.end());
   const Tokenizer tokenizer(std::move(vocabulary));
   CHECK(tokenizer.encode(bytes) == Ids{922});

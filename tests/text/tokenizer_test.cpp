@@ -2,6 +2,7 @@
 #include <visplay/core/rng.hpp>
 #include <visplay/io/tokenizer_json.hpp>
 #include <visplay/text/bpe_trainer.hpp>
+#include <visplay/text/pre_tokenize.hpp>
 #include <visplay/text/tokenizer.hpp>
 #include <visplay/text/unicode.hpp>
 
@@ -114,10 +115,8 @@ TEST_CASE("trap 33: added tokens are cut out before NFC") {
 }
 
 TEST_CASE("trap 33: classes are those of Unicode 16, NFC is that of an older one") {
-  // U+1C89 and U+A7CB became letters in Unicode 16: beside a letter they are one piece.
-  CHECK(small().encode_plain("\u1C89a").size() == small().encode_plain("\u1C89").size() + 1);
-  CHECK(is_letter(0x1C89));
-  CHECK(is_letter(0xA7CB));
+  // U+1C89 and U+A7CB became letters in Unicode 16: with other letters they are one piece.
+  CHECK(pre_tokenize("a\u1C89\uA7CBa").size() == 1);
   // U+105D2 U+0307 composes to U+105C9 in Unicode 16 and not in the tables of tokenizers 0.23.
   CHECK(nfc("\U000105D2\u0307") == "\U000105D2\u0307");
 }
@@ -137,18 +136,15 @@ TEST_CASE("added tokens take white space along, or only stand alone, as their fl
     vocabulary.added = {token};
     return Tokenizer(vocabulary);
   };
-  const auto ids = [](const Tokenizer& tokenizer, const char* text) {
-    Ids all = tokenizer.encode(text);
-    return std::pair(std::ranges::count(all, 256), std::ssize(all));
+  // How many of the added token, how many in all.
+  const auto counts = [](const Tokenizer& tokenizer, const char* text) {
+    const Ids ids = tokenizer.encode(text);
+    return Ids{std::ranges::count(ids, 256), std::ssize(ids)};
   };
-  CHECK(ids(with({.lstrip = true}), "a \u3000\n<x> b") ==
-        std::pair(std::ptrdiff_t(1), std::ptrdiff_t(4)));
-  CHECK(ids(with({.rstrip = true}), "a <x>\t \u00A0b") ==
-        std::pair(std::ptrdiff_t(1), std::ptrdiff_t(4)));
-  CHECK(ids(with({.single_word = true}), "a<x> <x>.<x>") ==
-        std::pair(std::ptrdiff_t(2), std::ptrdiff_t(7)));
-  CHECK(ids(with({.single_word = true}), "<x>\u0301") ==
-        std::pair(std::ptrdiff_t(0), std::ptrdiff_t(5)));
+  CHECK(counts(with({.lstrip = true}), "a \u3000\n<x> b") == Ids{1, 4});
+  CHECK(counts(with({.rstrip = true}), "a <x>\t \u00A0b") == Ids{1, 4});
+  CHECK(counts(with({.single_word = true}), "a<x> <x>.<x>") == Ids{2, 8});
+  CHECK(counts(with({.single_word = true}), "<x>\u0301") == Ids{0, 5});
 }
 
 TEST_CASE("a piece that is a token is not taken as one if the merges give other tokens") {

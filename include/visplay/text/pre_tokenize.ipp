@@ -13,9 +13,9 @@ struct ClassedCharacter {
 };
 
 /// Reads the class of the character at a place.
-class Classes {
+class ClassReader {
  public:
-  explicit Classes(std::string_view text) : text_(text), traits_(code_point_traits()) {}
+  explicit ClassReader(std::string_view text) : text_(text), traits_(code_point_traits()) {}
 
   ClassedCharacter at(std::size_t at) const {
     if (at >= text_.size()) return {CharacterClass::end, 0};
@@ -53,7 +53,7 @@ VISPLAY_INLINE std::size_t contraction_size(std::string_view text, std::size_t a
 }
 
 /// White space: to its last line end if it has one, else all but the blank before a word.
-VISPLAY_INLINE std::size_t space_size(const Classes& classes, std::size_t at) {
+VISPLAY_INLINE std::size_t space_size(const ClassReader& classes, std::size_t at) {
   std::size_t end = at, last_start = at, after_line_end = at;
   auto c = classes.at(at);
   for (; c.kind == CharacterClass::blank || c.kind == CharacterClass::line_end;
@@ -71,7 +71,7 @@ VISPLAY_INLINE std::size_t space_size(const Classes& classes, std::size_t at) {
 VISPLAY_INLINE std::size_t piece_size(std::string_view text, std::size_t at) {
   using detail::CharacterClass;
   if (const std::size_t size = detail::contraction_size(text, at)) return size;
-  const detail::Classes classes(text);
+  const detail::ClassReader classes(text);
   const auto first = classes.at(at);
   const std::size_t next = at + first.size;
   if (first.kind == CharacterClass::letter) return classes.skip(next, first.kind) - at;
