@@ -28,12 +28,14 @@ set(VISPLAY_CORE_HEADERS
     data/rollout_group.hpp
     data/sample.hpp
     data/vote.hpp
+    text/added_tokens.hpp
     text/bleu.hpp
     text/bleu_distances.hpp
     text/bleu_smoothing.hpp
     text/bounded_integer.hpp
     text/boxed.hpp
     text/bpe_trainer.hpp
+    text/byte_pair_merges.hpp
     text/chat_template.hpp
     text/cursor.hpp
     text/measure.hpp
@@ -43,6 +45,7 @@ set(VISPLAY_CORE_HEADERS
     text/pre_tokenize.hpp
     text/question_parser.hpp
     text/tags.hpp
+    text/token_table.hpp
     text/tokenizer.hpp
     text/unicode.hpp
     text/whitespace.hpp
@@ -143,11 +146,13 @@ set(VISPLAY_CORE_BODIES
     core/settings.ipp
     core/simd_level.ipp
     core/statistics.ipp
+    text/added_tokens.ipp
     text/bleu.ipp
     text/bleu_distances.ipp
     text/bounded_integer.ipp
     text/boxed.ipp
     text/bpe_trainer.ipp
+    text/byte_pair_merges.ipp
     text/chat_template.ipp
     text/measure.ipp
     text/normalize.ipp
@@ -155,6 +160,7 @@ set(VISPLAY_CORE_BODIES
     text/plain_answer.ipp
     text/pre_tokenize.ipp
     text/question_parser.ipp
+    text/token_table.ipp
     text/tokenizer.ipp
     text/unicode.ipp
     cluster/agglomerative.ipp
@@ -426,6 +432,7 @@ set(VISPLAY_TESTS_text
     text/bleu_test.cpp
     text/boxed_test.cpp
     text/bpe_trainer_test.cpp
+    text/byte_pair_merges_test.cpp
     text/chat_template_test.cpp
     text/normalize_test.cpp
     text/number_test.cpp

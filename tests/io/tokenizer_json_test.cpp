@@ -2,6 +2,7 @@
 #include <visplay/io/durable_file.hpp>
 #include <visplay/io/tokenizer_json.hpp>
 #include <visplay/text/chat_template.hpp>
+#include <visplay/text/pre_tokenize.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -10,6 +11,7 @@
 #include <tests/support/golden.hpp>
 #include <tests/support/tiny_checkpoint.hpp>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,13 +27,44 @@ using nlohmann::json;
 
 namespace {
 
-/// The golden file, changed, written aside and read.
+/// The golden file, changed and read.
 Vocabulary read_changed(const std::function<void(json&)>& change) {
   json root = testing::golden("tokenizer/tokenizer.json");
   change(root);
-  const test::TempFolder folder;
-  replace_file(folder.path() / "tokenizer.json", root.dump());
-  return read_tokenizer_json(folder.path() / "tokenizer.json");
+  return parse_tokenizer_json(root.dump(), "tokenizer.json");
+}
+
+/// One change of tests/golden/make/added_tokens.py: a path of keys and what is put or done there.
+void apply_change(json& root, const json& change) {
+  json* node = &root;
+  for (std::size_t i = 0; i + 2 < change.size(); ++i)
+    node = &node->at(change[i].get<std::string>());
+  const std::string key = change[change.size() - 2];
+  const json& value = change.back();
+  const std::string kind = value.is_object() ? value.value("change", "") : "";
+  if (kind == "drop") {
+    node->erase(key);
+    return;
+  }
+  json& list = (*node)[key];
+  if (kind == "join") {
+    for (json& pair : list) pair = pair[0].get<std::string>() + " " + pair[1].get<std::string>();
+  } else if (kind == "first") {
+    list.erase(list.begin() + value.at("count").get<int>(), list.end());
+  } else if (kind == "repeat") {
+    for (int i = 0; i < value.at("count").get<int>(); ++i) list.push_back(json(list[i]));
+  } else if (kind == "reverse") {
+    std::ranges::reverse(list);
+  } else if (kind == "append") {
+    for (const json& one : value.at("with")) list.push_back(one);
+  } else {
+    list = value;
+  }
+}
+
+json added_token(std::int64_t id, const std::string& content) {
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", false}};
 }
 
 void refused(const std::function<void(json&)>& change, const char* why) {
@@ -49,37 +82,106 @@ TEST_CASE("a vocabulary is written as tokenizers writes it, byte for byte") {
   CHECK(same);
 }
 
-TEST_CASE("both spellings of merges read the same") {
+TEST_CASE("trap 33: merges are pairs or strings, both read the same") {
   const auto spelled = read_changed([](json& root) {
-    for (json& merge : root["model"]["merges"])
-      merge = merge[0].get<std::string>() + " " + merge[1].get<std::string>();
+    apply_change(root, {"model", "merges", {{"change", "join"}}});
+    CHECK(root["model"]["merges"][0].is_string());
   });
   CHECK(spelled == read_changed([](json&) {}));
 }
 
+TEST_CASE(
+    "files of other writers, with other settings and with added tokens of all flags give the ids "
+    "of tokenizers") {
+  const auto golden = testing::golden("tokenizer/added.json");
+  REQUIRE(golden.at("cases").size() > 50);
+  for (const json& one : golden.at("cases")) {
+    CAPTURE(one.at("name").get<std::string>());
+    const Vocabulary vocabulary = read_changed([&](json& root) {
+      for (const json& change : one.at("changes")) apply_change(root, change);
+    });
+    const Tokenizer tokenizer(vocabulary);
+    for (const json& text : one.at("texts")) {
+      CAPTURE(text[0].get<std::string>());
+      CHECK(tokenizer.encode(text[0].get<std::string>()) == text[1].get<Ids>());
+    }
+    CHECK(parse_tokenizer_json(tokenizer_json(vocabulary), "written") == vocabulary);
+  }
+}
+
+TEST_CASE("trap 33: <think> is an ordinary added token where the file lists it, else plain text") {
+  const Tokenizer qwen2(read_changed([](json&) {}));
+  CHECK(qwen2.encode("<think>").size() > 1);
+  const Tokenizer qwen3(read_changed(
+      [](json& root) { root["added_tokens"].push_back(added_token(922, "<think>")); }));
+  CHECK(qwen3.encode("<think>") == Ids{922});
+  CHECK_FALSE(qwen3.is_special(922));
+  CHECK(qwen3.decode(Ids{922}, true) == "<think>");
+}
+
+TEST_CASE("trap 6: the tokenizer's size is that of its tokens, not the rows of the embedding") {
+  const Tokenizer tokenizer(read_changed([](json&) {}));
+  CHECK(tokenizer.size() == 922);  // 900 and 22 added ones
+  CHECK(tokenizer.bytes_of(tokenizer.size()).empty());
+  CHECK(tokenizer.bytes_of(tokenizer.size() - 1) == "<|file_sep|>");
+}
+
 TEST_CASE("tokenizer files that would give other ids are refused by name") {
   refused([](json& root) { root["model"]["type"] = "Unigram"; }, "type BPE");
-  refused([](json& root) { root["model"]["byte_fallback"] = true; }, "model.byte_fallback");
-  refused([](json& root) { root["model"]["unk_token"] = "<unk>"; }, "model.unk_token");
-  refused([](json& root) { root["normalizer"] = nullptr; }, "normalizer NFC");
+  refused([](json& root) { root["model"]["dropout"] = 0.1; }, "model.dropout to be off, got 0.1");
+  refused([](json& root) { root["model"]["end_of_word_suffix"] = "</w>"; }, "got \"</w>\"");
+  refused([](json& root) { root["normalizer"]["type"] = "NFKC"; }, "got {\"type\":\"NFKC\"}");
+  refused(
+      [](json& root) {
+        root["normalizer"] = {{"type", "Sequence"}, {"normalizers", {{{"type", "Lowercase"}}}}};
+      },
+      "Lowercase");
+  refused([](json& root) { root["pre_tokenizer"] = {{"type", "Whitespace"}}; }, "Whitespace");
+  refused([](json& root) { root["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Removed"; },
+          "behavior \"Removed\"");
+  refused([](json& root) { root["pre_tokenizer"]["pretokenizers"][1].erase("use_regex"); },
+          "use_regex false");
+  refused([](json& root) { root["post_processor"]["type"] = "TemplateProcessing"; },
+          "TemplateProcessing");
+  refused([](json& root) { root["decoder"]["type"] = "Metaspace"; }, "Metaspace");
+  refused([](json& root) { root["version"] = "2.0"; }, "version");
   refused([](json& root) { root["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "x"; },
           "Split pattern");
   refused([](json& root) { root["pre_tokenizer"]["pretokenizers"][1]["add_prefix_space"] = true; },
           "ByteLevel step");
-  refused([](json& root) { root["added_tokens"][3]["lstrip"] = true; }, "object_ref_start");
+  refused([](json& root) { root["added_tokens"][3]["lstrip"] = 1; }, "object_ref_start");
   refused([](json& root) { root.erase("model"); }, "\"model\"");
+  // Ids that tokenizers would not give.
+  refused([](json& root) { root["added_tokens"].push_back(added_token(950, "<gap>")); },
+          "expected the id 922 for the added token \"<gap>\", got 950");
+  refused([](json& root) { root["added_tokens"].push_back(added_token(922, "the")); },
+          "expected the id 837 for the added token \"the\", got 922");
 }
 
 TEST_CASE("a broken tokenizer file gives one line that names it") {
-  refused([](json& root) { root["model"]["merges"][0] = {"zz", "zz"}; }, "merge [\"zz\",\"zz\"]");
-  refused([](json& root) { root["model"]["merges"][0] = "ab"; }, "merge \"ab\"");
-  refused([](json& root) { root["model"]["merges"][0] = 7; }, "merges as");
+  refused(
+      [](json& root) {
+        root["model"]["merges"][0] = {"zz", "zz"};
+      },
+      "merge 0 needs the token \"zz\", which is not in the vocabulary");
+  for (const json& merge :
+       {json("ab"), json(7), json::object(), json{"a"}, json{"a", "b", "c"}, json{{"a"}, {"b"}}})
+    refused([&](json& root) { root["model"]["merges"][2] = merge; },
+            "merge 2: expected \"left right\" or [\"left\", \"right\"]");
+  refused([](json& root) { root["model"]["vocab"]["!"] = json::array(); },
+          "another value for \"!\"");
   refused([](json& root) { root["model"]["vocab"]["!"] = -1; }, "ids that are small integers");
   refused([](json& root) { root["model"]["vocab"]["!"] = 1.5; }, "ids that are small integers");
   refused([](json& root) { root["model"]["vocab"]["!"] = 2000000000; }, "without large gaps");
-  refused([](json& root) { root["model"]["vocab"]["!"] = 1; }, "an id of their own");
+  refused([](json& root) { root["model"]["vocab"]["!"] = 1; }, "an id and a text of its own");
   refused([](json& root) { root["model"]["vocab"]["\u4E00"] = 899; }, "byte-level tokens");
   refused([](json& root) { root["model"]["vocab"] = json::array(); }, "model.vocab");
+  refused([](json& root) { root["model"]["vocab"] = json::object(); }, "model.vocab");
+  refused([](json& root) { root["model"]["merges"] = json::object(); }, "model.merges");
+  refused([](json& root) { root["added_tokens"].push_back(root["added_tokens"][0]); },
+          "listed twice");
+  refused([](json& root) { root["added_tokens"][0]["id"] = -1; }, "a small integer as the id");
+  refused([](json& root) { root["added_tokens"][0]["content"] = ""; }, "added tokens with a text");
   refused([](json& root) { root["added_tokens"][0].erase("content"); }, "\"content\"");
   refused([](json& root) { root["added_tokens"] = "x"; }, "added_tokens");
   refused([](json& root) { root = json::array(); }, "a JSON object");
@@ -90,6 +192,40 @@ TEST_CASE("a broken tokenizer file gives one line that names it") {
   const std::string whole = read_file(testing::golden_path("tokenizer/tokenizer.json"), 1 << 20);
   replace_file(file, whole.substr(0, whole.size() / 2));
   CHECK_THROWS_MATCHES(read_tokenizer_json(file), Error, MessageMatches(ContainsSubstring("JSON")));
+  const auto text_refused = [](const std::string& text, const char* why) {
+    CHECK_THROWS_MATCHES(parse_tokenizer_json(text, "x.json"), Error,
+                         MessageMatches(ContainsSubstring("x.json: ") && ContainsSubstring(why)));
+  };
+  text_refused(R"({"model":{"vocab":{},"vocab":{}}})", "key 'vocab' appears twice");
+  text_refused(R"({"model":{"merges":[],"merges":[]}})", "key 'merges' appears twice");
+  text_refused(R"({"version":"1.0","version":"1.0"})", "key 'version' appears twice");
+  text_refused(std::string(9, '['), "nested deeper than 8");
+  text_refused(R"({"a":1} x)", "not JSON");
+  text_refused(std::string("{}\0", 3), "a zero byte");
+  text_refused("", "not JSON");
+}
+
+TEST_CASE("a key twice in the vocabulary is refused, though a map would keep one") {
+  std::string text = testing::golden("tokenizer/tokenizer.json").dump();
+  text.insert(text.find("\"vocab\":{") + 9, "\"!\":0,");
+  CHECK_THROWS_MATCHES(parse_tokenizer_json(text, "x.json"), Error,
+                       MessageMatches(ContainsSubstring("an id and a text of its own")));
+}
+
+TEST_CASE("an added token may have the text of another token") {
+  // transformers gives a word that a user adds an id of its own; the model's token of the same bytes,
+  // spelled otherwise in the file, stays what merges make.
+  Vocabulary vocabulary =
+      read_changed([](json& root) { root["added_tokens"].push_back(added_token(922, "圆形")); });
+  const std::string bytes = "圆形";
+  REQUIRE(std::ranges::find(vocabulary.tokens, bytes) != vocabulary.tokens.end());
+  const Tokenizer tokenizer(std::move(vocabulary));
+  CHECK(tokenizer.encode(bytes) == Ids{922});
+  CHECK(tokenizer.find(bytes) == 922);
+  const Ids plain = tokenizer.encode_plain(bytes);
+  CHECK(plain.size() == 1);
+  CHECK(plain[0] < 900);
+  CHECK(tokenizer.decode(Ids{922, plain[0]}) == bytes + bytes);
 }
 
 TEST_CASE("a vocabulary that cannot be read again is not written") {
@@ -98,7 +234,7 @@ TEST_CASE("a vocabulary that cannot be read again is not written") {
   CHECK_FALSE(std::filesystem::exists(folder.path() / "tokenizer.json"));
 }
 
-TEST_CASE("ids of the real Qwen vocabulary") {
+TEST_CASE("trap 33 and 13.6: ids of the real Qwen vocabulary") {
   const auto file = testing::shared_path("data/qwen-tokenizer/tokenizer.json");
   if (!std::filesystem::exists(file)) SKIP("needs ../shared/data/qwen-tokenizer/tokenizer.json");
   Vocabulary vocabulary = read_tokenizer_json(file);

@@ -2,6 +2,7 @@
 #include <visplay/core/rng.hpp>
 #include <visplay/io/tokenizer_json.hpp>
 #include <visplay/text/bpe_trainer.hpp>
+#include <visplay/text/pre_tokenize.hpp>
 #include <visplay/text/tokenizer.hpp>
 #include <visplay/text/unicode.hpp>
 
@@ -12,8 +13,11 @@
 #include <tests/support/golden.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
+
+#include "text/mixed_text.hpp"
 
 using namespace visplay;
 using Catch::Matchers::ContainsSubstring;
@@ -28,8 +32,34 @@ const Tokenizer& small() {
   return tokenizer;
 }
 
+/// FNV-1a, as tests/golden/make/mixed_text.py.
+std::string hash_of(const Ids& ids) {
+  std::uint64_t hash = 0xCBF29CE484222325;
+  for (const std::int64_t id : ids) hash = (hash ^ std::uint64_t(id)) * 0x100000001B3;
+  return std::to_string(hash);
+}
+
+/// Blocks of mixed text against the hashes of their ids, and what they decode to.
+void check_mixed_text(const Tokenizer& tokenizer, const char* vocabulary) {
+  const auto golden = testing::golden("tokenizer/mixed.json");
+  REQUIRE(golden.at("blocks").size() == 40);
+  for (const auto& block : golden.at("blocks")) {
+    const std::string text = test::mixed_text(block.at("seed"), golden.at("size"));
+    CAPTURE(vocabulary, block.at("seed").get<int>());
+    REQUIRE(text.size() == block.at("bytes").get<std::size_t>());
+    const Ids ids = tokenizer.encode(text);
+    CHECK(ids.size() == block.at(vocabulary).at("ids").get<std::size_t>());
+    CHECK(hash_of(ids) == block.at(vocabulary).at("fnv").get<std::string>());
+    CHECK(tokenizer.decode(ids) == nfc(text));
+  }
+}
+
 /// The 256 bytes and nothing else.
 Vocabulary bytes_only() { return train_bpe({}, {.size = 256}); }
+
+std::int32_t id_of(const Vocabulary& vocabulary, std::string_view text) {
+  return std::int32_t(std::ranges::find(vocabulary.tokens, text) - vocabulary.tokens.begin());
+}
 
 }  // namespace
 
@@ -51,6 +81,88 @@ TEST_CASE("decoding equals that of tokenizers, broken characters included") {
     CHECK(small().decode(ids) == one.at("text").get<std::string>());
     CHECK(small().decode(ids, true) == one.at("without_special").get<std::string>());
   }
+}
+
+TEST_CASE("mixed text of 34 alphabets gives the ids of tokenizers and comes back") {
+  check_mixed_text(small(), "small");
+}
+
+TEST_CASE("mixed text with the real Qwen vocabulary gives the ids of tokenizers and comes back") {
+  const auto file = testing::shared_path("data/qwen-tokenizer/tokenizer.json");
+  if (!std::filesystem::exists(file)) SKIP("needs ../shared/data/qwen-tokenizer/tokenizer.json");
+  check_mixed_text(Tokenizer(read_tokenizer_json(file)), "qwen");
+}
+
+TEST_CASE("trap 33: numbers are cut into single digits, merges or not") {
+  Vocabulary vocabulary = bytes_only();
+  vocabulary.tokens.push_back("12");
+  vocabulary.merges = {{id_of(vocabulary, "1"), id_of(vocabulary, "2"), 256}};
+  const Tokenizer tokenizer(vocabulary);
+  CHECK(tokenizer.encode("12") == Ids{id_of(vocabulary, "1"), id_of(vocabulary, "2")});
+}
+
+TEST_CASE("trap 33: added tokens are cut out before NFC") {
+  // U+212B becomes U+00C5 by NFC: a token of that text is found only in the text as it stands, one
+  // with `normalized` only afterwards.
+  for (const bool normalized : {false, true}) {
+    Vocabulary vocabulary = bytes_only();
+    vocabulary.added = {{.id = 256, .text = "\u212B", .normalized = normalized}};
+    const Tokenizer tokenizer(vocabulary);
+    CHECK(tokenizer.encode("\u212B") == Ids{256});
+    CHECK((tokenizer.encode("\u00C5") == Ids{256}) == normalized);
+    CHECK((tokenizer.encode("A\u030A") == Ids{256}) == normalized);
+  }
+}
+
+TEST_CASE("trap 33: classes are those of Unicode 16, NFC is that of an older one") {
+  // U+1C89 and U+A7CB became letters in Unicode 16: with other letters they are one piece.
+  CHECK(pre_tokenize("a\u1C89\uA7CBa").size() == 1);
+  // U+105D2 U+0307 composes to U+105C9 in Unicode 16 and not in the tables of tokenizers 0.23.
+  CHECK(nfc("\U000105D2\u0307") == "\U000105D2\u0307");
+}
+
+TEST_CASE("trap 33: bytes that are not UTF-8 are read as U+FFFD, one for each maximal part") {
+  const std::string r = "\uFFFD";
+  CHECK(small().encode("a\xFF z") == small().encode("a" + r + " z"));
+  CHECK(small().encode("\xE4\xB8") == small().encode(r));
+  CHECK(small().encode("\xE4\xB8<|im_end|>") == small().encode(r + "<|im_end|>"));
+  CHECK(small().encode_plain("\xC0\xAF") == small().encode_plain(r + r));
+}
+
+TEST_CASE("added tokens take white space along, or only stand alone, as their flags say") {
+  Vocabulary vocabulary = bytes_only();
+  const auto with = [&](AddedToken token) {
+    token.id = 256, token.text = "<x>";
+    vocabulary.added = {token};
+    return Tokenizer(vocabulary);
+  };
+  // How many of the added token, how many in all.
+  const auto counts = [](const Tokenizer& tokenizer, const char* text) {
+    const Ids ids = tokenizer.encode(text);
+    return Ids{std::ranges::count(ids, 256), std::ssize(ids)};
+  };
+  CHECK(counts(with({.lstrip = true}), "a \u3000\n<x> b") == Ids{1, 4});
+  CHECK(counts(with({.rstrip = true}), "a <x>\t \u00A0b") == Ids{1, 4});
+  CHECK(counts(with({.single_word = true}), "a<x> <x>.<x>") == Ids{2, 8});
+  CHECK(counts(with({.single_word = true}), "<x>\u0301") == Ids{0, 5});
+}
+
+TEST_CASE("a piece that is a token is not taken as one if the merges give other tokens") {
+  Vocabulary vocabulary = bytes_only();
+  const auto id = [&](std::string_view text) { return id_of(vocabulary, text); };
+  vocabulary.tokens.insert(vocabulary.tokens.end(), {"bc", "ab", "abc"});
+  vocabulary.merges = {{id("b"), id("c"), 256}, {id("a"), id("b"), 257}, {257, id("c"), 258}};
+  CHECK(Tokenizer(vocabulary).encode("abc") == Ids{id("a"), 256});
+  vocabulary.ignore_merges = true;
+  CHECK(Tokenizer(vocabulary).encode("abc") == Ids{258});
+}
+
+TEST_CASE("without a normalizer the text stays as it is") {
+  Vocabulary vocabulary = small().vocabulary();
+  vocabulary.nfc = false;
+  const Tokenizer tokenizer(vocabulary);
+  CHECK(tokenizer.decode(tokenizer.encode("e\u0301 \u212B")) == "e\u0301 \u212B");
+  CHECK(small().decode(small().encode("e\u0301 \u212B")) == "\u00E9 \u00C5");
 }
 
 TEST_CASE("any bytes come back as their NFC") {
@@ -83,9 +195,7 @@ TEST_CASE("of added tokens at one place the longest is taken") {
 
 TEST_CASE("merges go by rank, the leftmost of equals first") {
   Vocabulary vocabulary = bytes_only();
-  const auto id = [&](std::string_view text) {
-    return std::int32_t(std::ranges::find(vocabulary.tokens, text) - vocabulary.tokens.begin());
-  };
+  const auto id = [&](std::string_view text) { return id_of(vocabulary, text); };
   vocabulary.tokens.insert(vocabulary.tokens.end(), {"bc", "ab", "aa"});
   vocabulary.merges = {{id("b"), id("c"), 256}, {id("a"), id("b"), 257}, {id("a"), id("a"), 258}};
   const Tokenizer tokenizer(vocabulary);

@@ -93,6 +93,7 @@ TEST_CASE("letters, numbers and spaces are those of tokenizers' regex engine") {
   same("letter", is_letter);
   same("number", is_number);
   same("space", is_space);
+  same("word", is_word);
 }
 
 TEST_CASE("NFC is that of tokenizers for every code point, alone and between marks") {

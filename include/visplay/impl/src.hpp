@@ -20,11 +20,13 @@
 #include <visplay/kernels/resample.ipp>
 #include <visplay/loss/sequence_correction.ipp>
 #include <visplay/loss/token_rules.ipp>
+#include <visplay/text/added_tokens.ipp>
 #include <visplay/text/bleu.ipp>
 #include <visplay/text/bleu_distances.ipp>
 #include <visplay/text/bounded_integer.ipp>
 #include <visplay/text/boxed.ipp>
 #include <visplay/text/bpe_trainer.ipp>
+#include <visplay/text/byte_pair_merges.ipp>
 #include <visplay/text/chat_template.ipp>
 #include <visplay/text/measure.ipp>
 #include <visplay/text/normalize.ipp>
@@ -32,6 +34,7 @@
 #include <visplay/text/plain_answer.ipp>
 #include <visplay/text/pre_tokenize.ipp>
 #include <visplay/text/question_parser.ipp>
+#include <visplay/text/token_table.ipp>
 #include <visplay/text/tokenizer.ipp>
 #include <visplay/text/unicode.ipp>
 #include <visplay/world/annotator.ipp>

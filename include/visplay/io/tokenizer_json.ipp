@@ -11,8 +11,8 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace visplay {
@@ -32,15 +32,15 @@ struct ByteLetters {
     }
   }
 
-  [[nodiscard]] std::optional<std::string> bytes_of(std::string_view letters) const {
-    std::string bytes;
+  /// Appends the bytes that the letters stand for; false if one of them stands for none.
+  bool append_bytes(std::string& bytes, std::string_view letters) const {
     for (std::size_t at = 0; at < letters.size();) {
       const CodePoint c = decode_utf8(letters, at);
-      if (c.value >= byte.size() || byte[c.value] < 0) return std::nullopt;
+      if (c.value >= byte.size() || byte[c.value] < 0) return false;
       bytes += char(byte[c.value]);
       at += c.size;
     }
-    return bytes;
+    return true;
   }
   [[nodiscard]] std::string letters_of(std::string_view bytes) const {
     std::string letters;
@@ -49,20 +49,177 @@ struct ByteLetters {
   }
 };
 
-/// Reads one file; keeps its name for messages.
-class TokenizerReader {
+/// What a tokenizer.json says. The vocabulary and the merges, 99 % of the file, are read straight into
+/// these lists; as a tree of JSON values they would take ten times the memory and the time.
+struct TokenizerText {
+  Json rest{};  // everything else
+  std::vector<std::pair<std::string, std::int64_t>> tokens{};
+  std::vector<std::pair<std::string, std::string>> merges{};
+  bool has_tokens = false, has_merges = false;
+};
+
+/// Told the parts of the file in order. `path_` are the open objects and arrays of `rest`.
+class TokenizerSax : public nlohmann::json_sax<Json> {
  public:
-  explicit TokenizerReader(const std::filesystem::path& file) : name_(file.string()) {
-    root_ = read_json_file(file, {.max_depth = 8});
-    expect(root_.is_object(), "a JSON object");
+  TokenizerSax(std::string_view name, TokenizerText& out) : name_(name), out_(out) {}
+
+  bool null() override { return value(nullptr); }
+  bool boolean(bool v) override { return value(v); }
+  bool number_integer(number_integer_t v) override { return value(v); }
+  bool number_unsigned(number_unsigned_t v) override {
+    if (place_ != Place::tokens) return value(v);
+    if (v > std::uint64_t(INT32_MAX)) refuse_token();
+    out_.tokens.back().second = std::int64_t(v);
+    return true;
+  }
+  bool number_float(number_float_t v, const string_t&) override { return value(v); }
+  bool binary(binary_t&) override { return false; }  // not in JSON text
+
+  bool string(string_t& v) override {
+    if (place_ == Place::merges) {
+      const std::size_t space = v.find(' ');
+      expect_merge(space != v.npos);
+      expect_room(out_.merges.size());
+      out_.merges.emplace_back(v.substr(0, space), v.substr(space + 1));
+    } else if (place_ == Place::pair) {
+      expect_merge(sides_ < 2);
+      (sides_++ == 0 ? out_.merges.back().first : out_.merges.back().second) = std::move(v);
+    } else {
+      return value(std::move(v));
+    }
+    return true;
   }
 
+  bool start_object(std::size_t) override {
+    if (place_ == Place::rest && in_model() && key_ == "vocab") {
+      check(!std::exchange(out_.has_tokens, true), "{}: key 'vocab' appears twice", name_);
+      place_ = Place::tokens;
+      return true;
+    }
+    return open(Json::object());
+  }
+  bool end_object() override {
+    if (place_ == Place::tokens)
+      place_ = Place::rest;
+    else
+      path_.pop_back();
+    return true;
+  }
+  bool start_array(std::size_t) override {
+    if (place_ == Place::merges) {
+      expect_room(out_.merges.size());
+      place_ = Place::pair;
+      sides_ = 0;
+      out_.merges.emplace_back();
+    } else if (place_ == Place::rest && in_model() && key_ == "merges") {
+      check(!std::exchange(out_.has_merges, true), "{}: key 'merges' appears twice", name_);
+      place_ = Place::merges;
+    } else {
+      return open(Json::array());
+    }
+    return true;
+  }
+  bool end_array() override {
+    if (place_ == Place::pair) {
+      expect_merge(sides_ == 2);
+      place_ = Place::merges;
+    } else if (place_ == Place::merges) {
+      place_ = Place::rest;
+    } else {
+      path_.pop_back();
+    }
+    return true;
+  }
+  bool key(string_t& v) override {
+    expect_room(out_.tokens.size());
+    if (place_ == Place::tokens)
+      out_.tokens.emplace_back(std::move(v), -1);
+    else
+      check(!path_.back()->contains(key_ = std::move(v)),
+            "{}: key '{}' appears twice in one object", name_, key_.substr(0, 80));
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  enum class Place { rest, tokens, merges, pair };
+  static constexpr std::size_t max_values = 1 << 20;
+
+  [[nodiscard]] bool in_model() const { return path_.size() == 2 && top_key_ == "model"; }
+  [[noreturn]] void refuse_token() const {
+    throw Error(fmt::format(
+        "{}: expected ids that are small integers in model.vocab, got another value for {}", name_,
+        Json(out_.tokens.back().first).dump()));
+  }
+  void expect_room(std::size_t count) const {
+    check(std::int64_t(count) < BytePairMerges::limit,
+          "{}: expected fewer than {} tokens and merges, got more", name_, BytePairMerges::limit);
+  }
+  void expect_merge(bool ok) const {
+    check(ok, "{}: merge {}: expected \"left right\" or [\"left\", \"right\"]", name_,
+          out_.merges.size() - (place_ == Place::pair));
+  }
+
+  Json* place(Json v) {
+    if (place_ == Place::tokens) refuse_token();
+    expect_merge(place_ == Place::rest);
+    check(++values_ < max_values, "{}: more than {} values beside vocabulary and merges", name_,
+          max_values);
+    if (path_.empty()) return &(out_.rest = std::move(v));
+    Json& in = *path_.back();
+    if (in.is_object()) return &(in[key_] = std::move(v));
+    in.push_back(std::move(v));
+    return &in.back();
+  }
+  bool value(Json v) {
+    place(std::move(v));
+    return true;
+  }
+  bool open(Json v) {
+    check(path_.size() < 8, "{}: JSON is nested deeper than 8", name_);
+    Json* const opened = place(std::move(v));
+    if (path_.size() == 1) top_key_ = key_;
+    path_.push_back(opened);
+    return true;
+  }
+  std::string_view name_;
+  TokenizerText& out_;
+  Place place_ = Place::rest;
+  int sides_ = 0;           // of the merge being read
+  std::size_t values_ = 0;  // in rest
+  std::string key_{}, top_key_{};
+  std::vector<Json*> path_{};  // a value is not moved while it is open: only the last one grows
+};
+
+VISPLAY_INLINE TokenizerText parse_tokenizer(std::string_view text, std::string_view name) {
+  check(text.find('\0') == text.npos, "{}: not JSON: a zero byte", name);
+  TokenizerText out;
+  TokenizerSax sax(name, out);
+  // Where it is not JSON, the reader of all other files says why.
+  if (!Json::sax_parse(text, &sax)) (void)parse_json(text, name, {.unique_keys = false});
+  return out;
+}
+
+/// Makes a vocabulary of it, or says what would give other ids.
+class TokenizerReader {
+ public:
+  TokenizerReader(std::string name, TokenizerText text)
+      : name_(std::move(name)), text_(std::move(text)) {}
+
   Vocabulary read() {
-    const auto& model = member(root_, "model");
-    check_rules(model);
+    expect(text_.rest.is_object(), "a JSON object");
+    const Json version = text_.rest.value("version", Json("1.0"));
+    check(version == "1.0", "{}: expected version \"1.0\", got {}", name_, shown(version));
+    check_model(member(text_.rest, "model"));
+    check_normalizer(member(text_.rest, "normalizer"));
+    check_pieces(member(text_.rest, "pre_tokenizer"));
+    check_around();
     read_added();
-    read_tokens(model);
-    read_merges(model);
+    read_tokens();
+    read_merges();
+    check_added_ids();
     return std::move(vocabulary_);
   }
 
@@ -70,6 +227,7 @@ class TokenizerReader {
   void expect(bool ok, std::string_view what) const {
     check(ok, "{}: expected {} in a tokenizer file of Qwen's layout", name_, what);
   }
+  static std::string shown(const Json& node) { return write_json(node).substr(0, 80); }
   const Json& member(const Json& node, const char* key) const {
     const auto at = node.find(key);
     check(node.is_object() && at != node.end(), "{}: expected the key \"{}\"", name_, key);
@@ -77,119 +235,159 @@ class TokenizerReader {
   }
   static bool is_off(const Json& node, const char* key) {
     const auto at = node.find(key);
-    return at == node.end() || at->is_null() || *at == false || *at == "";
+    return at == node.end() || at->is_null() || *at == false || *at == "" || *at == 0;
+  }
+  static Json type_of(const Json& node) {
+    return node.is_object() ? node.value("type", Json()) : Json();
   }
 
-  /// Everything that decides ids beside the vocabulary.
-  void check_rules(const Json& model) const {
+  /// unk_token, fuse_unk and byte_fallback may be anything: with a token for each byte there is
+  /// nothing unknown that they could act on.
+  void check_model(const Json& model) {
     expect(model.is_object() && model.value("type", Json("BPE")) == "BPE", "a model of type BPE");
-    for (const char* key : {"dropout", "unk_token", "continuing_subword_prefix",
-                            "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges"})
-      check(is_off(model, key), "{}: expected model.{} to be off", name_, key);
-    const auto& normalizer = member(root_, "normalizer");
-    expect(normalizer.is_object() && normalizer.value("type", Json()) == "NFC",
-           "the normalizer NFC");
-
-    bool split = false, bytes = false;
-    const auto& steps = member(root_, "pre_tokenizer");
-    const auto at = steps.is_object() ? steps.find("pretokenizers") : steps.end();
-    expect(at != steps.end() && at->is_array() && at->size() == 2, "a Split and a ByteLevel step");
-    for (const Json& step : *at) {
-      expect(step.is_object(), "a Split and a ByteLevel step");
-      if (step.value("type", Json()) == "Split") {
-        const Json pattern = step.value("pattern", Json::object());
-        split = pattern.is_object() && pattern.value("Regex", Json()) == qwen_pattern &&
-                step.value("behavior", Json()) == "Isolated" && is_off(step, "invert");
-      } else if (step.value("type", Json()) == "ByteLevel") {
-        bytes = is_off(step, "add_prefix_space") && is_off(step, "use_regex");
-      }
-    }
-    expect(split && bytes,
-           "Qwen's Split pattern and a ByteLevel step that adds and splits nothing");
+    for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"})
+      check(is_off(model, key), "{}: expected model.{} to be off, got {}", name_, key,
+            shown(model.value(key, Json())));
+    vocabulary_.ignore_merges = !is_off(model, "ignore_merges");
   }
 
-  [[nodiscard]] std::int64_t id_from(const Json& node) const {
-    const auto id = json_as<std::int32_t>(node);
-    expect(id && *id >= 0, "ids that are small integers");
-    return *id;
+  void check_normalizer(const Json& normalizer) {
+    const auto is_nfc = [](const Json& node) { return type_of(node) == "NFC"; };
+    const auto steps = normalizer.is_object() ? normalizer.find("normalizers") : normalizer.end();
+    const bool sequence = type_of(normalizer) == "Sequence" && steps != normalizer.end() &&
+                          steps->is_array() && std::ranges::all_of(*steps, is_nfc);
+    check(normalizer.is_null() || is_nfc(normalizer) || sequence,
+          "{}: expected the normalizer NFC or none, got {}", name_, shown(normalizer));
+    vocabulary_.nfc = is_nfc(normalizer) || (sequence && !steps->empty());
+  }
+
+  void check_pieces(const Json& pre_tokenizer) const {
+    const auto at =
+        pre_tokenizer.is_object() ? pre_tokenizer.find("pretokenizers") : pre_tokenizer.end();
+    check(type_of(pre_tokenizer) == "Sequence" && at != pre_tokenizer.end() && at->is_array() &&
+              at->size() == 2 && type_of((*at)[0]) == "Split" && type_of((*at)[1]) == "ByteLevel",
+          "{}: expected a Split and a ByteLevel step as pre_tokenizer, got {}", name_,
+          shown(pre_tokenizer));
+    const Json &split = (*at)[0], &bytes = (*at)[1];
+    const Json pattern = split.value("pattern", Json());
+    check(pattern.is_object() && pattern.value("Regex", Json()) == qwen_pattern,
+          "{}: expected Qwen's Split pattern, got {}", name_, shown(pattern));
+    check(split.value("behavior", Json()) == "Isolated" && is_off(split, "invert"),
+          "{}: expected a Split step that isolates what matches, got behavior {} and invert {}",
+          name_, shown(split.value("behavior", Json())), shown(split.value("invert", Json())));
+    // A step without use_regex splits again, by GPT-2's pattern.
+    check(is_off(bytes, "add_prefix_space") && bytes.value("use_regex", Json(true)) == false,
+          "{}: expected a ByteLevel step with add_prefix_space and use_regex false, got {}", name_,
+          shown(bytes));
+  }
+
+  /// truncation and padding are settings of a call, which transformers resets at each one.
+  void check_around() const {
+    const Json post = text_.rest.value("post_processor", Json());
+    check(post.is_null() || type_of(post) == "ByteLevel",
+          "{}: expected the post_processor ByteLevel or none, got {}", name_, shown(post));
+    const Json decoder = text_.rest.value("decoder", Json());
+    check(type_of(decoder) == "ByteLevel", "{}: expected the decoder ByteLevel, got {}", name_,
+          shown(decoder));
   }
 
   void read_added() {
-    const auto at = root_.find("added_tokens");
-    if (at == root_.end() || at->is_null()) return;
-    expect(at->is_array(), "added_tokens as an array");
-    for (const Json& token : *at) {
+    const Json added = text_.rest.value("added_tokens", Json());
+    if (added.is_null()) return;
+    expect(added.is_array(), "added_tokens as an array");
+    for (const Json& token : added) {
       const Json& text = member(token, "content");
       expect(text.is_string() && !text.get_ref<const std::string&>().empty(),
              "added tokens with a text");
-      for (const char* key : {"single_word", "lstrip", "rstrip"})
-        check(is_off(token, key), "{}: expected \"{}\" of the added token {} to be off", name_, key,
-              text.dump());
-      vocabulary_.added.push_back(
-          {id_from(member(token, "id")), text.get<std::string>(), !is_off(token, "special")});
-      added_.emplace(vocabulary_.added.back().text, vocabulary_.added.back().id);
+      const auto id = json_as<std::int32_t>(member(token, "id"));
+      check(id && *id >= 0, "{}: expected a small integer as the id of the added token {}, got {}",
+            name_, shown(text), shown(token["id"]));
+      vocabulary_.added.push_back({.id = *id,
+                                   .text = text.get<std::string>(),
+                                   .special = flag(token, "special"),
+                                   .normalized = flag(token, "normalized"),
+                                   .lstrip = flag(token, "lstrip"),
+                                   .rstrip = flag(token, "rstrip"),
+                                   .single_word = flag(token, "single_word")});
+      check(added_.emplace(vocabulary_.added.back().text, TokenTable::none).second,
+            "{}: the added token {} is listed twice", name_, shown(text));
     }
   }
+  bool flag(const Json& token, const char* key) const {
+    const Json value = token.value(key, Json(false));
+    check(value.is_boolean(),
+          "{}: expected \"{}\" of the added token {} to be true or false, got {}", name_, key,
+          shown(token["content"]), shown(value));
+    return value.get<bool>();
+  }
 
-  void read_tokens(const Json& model) {
-    const auto& tokens = member(model, "vocab");
-    expect(tokens.is_object() && !tokens.empty(), "model.vocab as an object");
+  void read_tokens() {
+    check(text_.has_tokens && !text_.tokens.empty(), "{}: expected model.vocab as an object",
+          name_);
     std::int64_t largest = 0;
-    for (const auto& [letters, id] : tokens.items()) largest = std::max(largest, id_from(id));
+    for (const auto& [letters, id] : text_.tokens) {
+      largest = std::max(largest, id);
+    }
     // Holes are allowed, but not so many that a small file asks for much memory.
-    expect(largest < 4 * std::int64_t(tokens.size()) + 1024, "ids without large gaps");
-    vocabulary_.tokens.resize(largest + 1);
-    ids_.reserve(tokens.size());
-    for (const auto& [letters, id] : tokens.items()) {
-      const auto bytes =
-          added_.contains(letters) ? std::optional(letters) : letters_.bytes_of(letters);
-      std::string& slot = vocabulary_.tokens[id.get<std::int64_t>()];
-      if (!bytes || bytes->empty() || !slot.empty())
-        throw Error(
-            fmt::format("{}: expected byte-level tokens with an id of their own, got {} with {}",
-                        name_, Json(letters).dump(), id.get<std::int64_t>()));
-      slot = *bytes;
-      ids_.emplace(letters, std::int32_t(id.get<std::int64_t>()));
+    const auto count = std::int64_t(text_.tokens.size());
+    check(largest < 4 * count + 1024, "{}: expected ids without large gaps, got {} for {} tokens",
+          name_, largest, count);
+    vocabulary_.tokens.resize(std::size_t(largest) + 1);
+    table_.reserve(std::size_t(largest) + 1, 8 * text_.tokens.size());
+    for (const auto& [letters, id] : text_.tokens) {
+      std::string bytes;
+      const auto added = added_.find(letters);
+      if (added != added_.end()) bytes = letters, added->second = std::int32_t(id);
+      const bool known = added != added_.end() || letters_.append_bytes(bytes, letters);
+      if (!known || bytes.empty() || !table_.add(std::int32_t(id), bytes))
+        throw Error(fmt::format(
+            "{}: expected byte-level tokens, each with an id and a text of its own, got {} with {}",
+            name_, shown(letters), id));
+      vocabulary_.tokens[std::size_t(id)] = std::move(bytes);
     }
   }
 
-  void read_merges(const Json& model) {
-    const auto& merges = member(model, "merges");
-    expect(merges.is_array(), "model.merges as an array");
-    vocabulary_.merges.reserve(merges.size());
+  void read_merges() {
+    check(text_.has_merges, "{}: expected model.merges as an array", name_);
+    vocabulary_.merges.reserve(text_.merges.size());
     std::string left, right;
-    for (const Json& merge : merges) {
-      if (merge.is_string()) {
-        const auto& both = merge.get_ref<const std::string&>();
-        const std::size_t space = both.find(' ');
-        left = both.substr(0, space);
-        right = space == both.npos ? "" : both.substr(space + 1);
-      } else {
-        expect(
-            merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string(),
-            "merges as \"left right\" or [\"left\", \"right\"]");
-        left = merge[0].get_ref<const std::string&>();
-        right = merge[1].get_ref<const std::string&>();
-      }
-      vocabulary_.merges.push_back(
-          {id_of(left, merge), id_of(right, merge), id_of(left + right, merge)});
+    for (const auto& [first, second] : text_.merges) {
+      left.clear(), right.clear();
+      const bool known = letters_.append_bytes(left, first) && letters_.append_bytes(right, second);
+      const Merge merge{id_of(known, left, first), id_of(known, right, second),
+                        id_of(known, left + right, first + second)};
+      vocabulary_.merges.push_back(merge);
     }
   }
-
-  [[nodiscard]] std::int32_t id_of(const std::string& letters, const Json& merge) const {
-    const auto at = ids_.find(letters);
-    if (at == ids_.end())
+  [[nodiscard]] std::int32_t id_of(bool known, const std::string& bytes,
+                                   const std::string& letters) const {
+    const std::int32_t id = known ? table_.find(bytes) : TokenTable::none;
+    if (id == TokenTable::none)
       throw Error(fmt::format("{}: merge {} needs the token {}, which is not in the vocabulary",
-                              name_, merge.dump(), Json(letters).dump()));
-    return at->second;
+                              name_, vocabulary_.merges.size(), shown(letters)));
+    return id;
+  }
+
+  /// `tokenizers` does not read the ids of added tokens: one that is in the vocabulary has the id
+  /// from there, others count on from its size. A file that says otherwise means other tokens to it
+  /// than to us.
+  void check_added_ids() const {
+    auto next = std::int64_t(text_.tokens.size());
+    for (const AddedToken& token : vocabulary_.added) {
+      const std::int32_t known = added_.at(token.text);
+      const std::int64_t id = known != TokenTable::none ? known : next;
+      check(token.id == id, "{}: expected the id {} for the added token {}, got {}", name_, id,
+            shown(token.text), token.id);
+      next = std::max(next, id + 1);
+    }
   }
 
   std::string name_;
-  Json root_;
+  TokenizerText text_;
   ByteLetters letters_{};
   Vocabulary vocabulary_{};
-  std::unordered_map<std::string, std::int64_t> added_{};
-  std::unordered_map<std::string, std::int32_t> ids_{};
+  std::unordered_map<std::string, std::int32_t> added_{};  // text to id in the vocabulary, or none
+  TokenTable table_{};
 };
 
 VISPLAY_INLINE OrderedJson byte_level_json() {
@@ -200,14 +398,15 @@ VISPLAY_INLINE OrderedJson byte_level_json() {
 }
 
 VISPLAY_INLINE OrderedJson added_token_json(const AddedToken& token) {
-  return {{"id", token.id},  {"content", token.text}, {"single_word", false},    {"lstrip", false},
-          {"rstrip", false}, {"normalized", false},   {"special", token.special}};
+  return {{"id", token.id},          {"content", token.text},  {"single_word", token.single_word},
+          {"lstrip", token.lstrip},  {"rstrip", token.rstrip}, {"normalized", token.normalized},
+          {"special", token.special}};
 }
 
 VISPLAY_INLINE OrderedJson bpe_json(const Vocabulary& vocabulary) {
   const ByteLetters letters;
-  std::unordered_map<std::string_view, bool> added;
-  for (const AddedToken& token : vocabulary.added) added[token.text] = true;
+  std::unordered_set<std::string_view> added;
+  for (const AddedToken& token : vocabulary.added) added.insert(token.text);
   const auto spelled = [&](const std::string& token) {
     return added.contains(token) ? token : letters.letters_of(token);
   };
@@ -228,20 +427,22 @@ VISPLAY_INLINE OrderedJson bpe_json(const Vocabulary& vocabulary) {
           {"end_of_word_suffix", ""},
           {"fuse_unk", false},
           {"byte_fallback", false},
-          {"ignore_merges", false},
+          {"ignore_merges", vocabulary.ignore_merges},
           {"vocab", std::move(tokens)},
           {"merges", std::move(merges)}};
 }
 
 }  // namespace detail
 
-VISPLAY_INLINE Vocabulary read_tokenizer_json(const std::filesystem::path& file) {
-  return detail::TokenizerReader(file).read();
+VISPLAY_INLINE Vocabulary parse_tokenizer_json(std::string_view text, std::string_view name) {
+  return detail::TokenizerReader(std::string(name), detail::parse_tokenizer(text, name)).read();
 }
 
-VISPLAY_INLINE void write_tokenizer_json(const std::filesystem::path& file,
-                                         const Vocabulary& vocabulary) {
-  (void)Tokenizer(vocabulary);  // refuses what no reader would take
+VISPLAY_INLINE Vocabulary read_tokenizer_json(const std::filesystem::path& file) {
+  return parse_tokenizer_json(read_file(file, max_tokenizer_bytes), file.string());
+}
+
+VISPLAY_INLINE std::string tokenizer_json(const Vocabulary& vocabulary) {
   OrderedJson added = OrderedJson::array();
   for (const AddedToken& token : vocabulary.added) added.push_back(detail::added_token_json(token));
   const OrderedJson split = {{"type", "Split"},
@@ -253,14 +454,23 @@ VISPLAY_INLINE void write_tokenizer_json(const std::filesystem::path& file,
       {"truncation", nullptr},
       {"padding", nullptr},
       {"added_tokens", std::move(added)},
-      {"normalizer", {{"type", "NFC"}}},
+      {"normalizer", vocabulary.nfc ? OrderedJson{{"type", "NFC"}} : OrderedJson()},
       {"pre_tokenizer",
        {{"type", "Sequence"},
         {"pretokenizers", OrderedJson::array({split, detail::byte_level_json()})}}},
       {"post_processor", detail::byte_level_json()},
       {"decoder", detail::byte_level_json()},
       {"model", detail::bpe_json(vocabulary)}};
-  replace_file(file, root.dump(2));
+  return root.dump(2);
+}
+
+VISPLAY_INLINE void write_tokenizer_json(const std::filesystem::path& file,
+                                         const Vocabulary& vocabulary) {
+  (void)Tokenizer(vocabulary);
+  const std::string text = tokenizer_json(vocabulary);
+  check(parse_tokenizer_json(text, file.string()) == vocabulary,
+        "{}: expected a vocabulary that is read back as it is written", file.string());
+  replace_file(file, text);
 }
 
 VISPLAY_INLINE void write_tokenizer_config(const std::filesystem::path& file,

@@ -10,7 +10,7 @@ import pathlib
 
 import tokenizers
 import unicodedata2 as unicode
-from tokenizers import Regex, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 POINTS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 HANGUL = range(0xAC00, 0xD7A4)  # composed by arithmetic
@@ -27,6 +27,19 @@ def in_class(pattern):
         for _, (begin, end) in remove.pre_tokenize_str("".join(map(chr, chunk))):
             kept.update(chunk[begin:end])
         found.update(set(chunk) - kept)
+    return found
+
+
+def word_points():
+    """The code points beside which an added token with single_word is not taken."""
+    t = Tokenizer(models.BPE({"<": 0}, []))  # knows nothing else: the rest gives no tokens
+    t.add_tokens([AddedToken("|", single_word=True, normalized=False)])
+    found = set()
+    for start in range(0, len(POINTS), 4096):
+        chunk = POINTS[start:start + 4096]
+        tokens = t.encode("".join(".|" + chr(c) for c in chunk))
+        taken = {begin // 3 for i, (begin, _) in zip(tokens.ids, tokens.offsets) if i == 1}
+        found.update(c for i, c in enumerate(chunk) if i not in taken)
     return found
 
 
@@ -124,6 +137,8 @@ struct Decomposition {{
 
 {array("CodePointRange", "letter_ranges", cells(general_category("L", chr(92) + "p{L}")))}
 {array("CodePointRange", "number_ranges", cells(general_category("N", chr(92) + "p{N}")))}
+/// The points of is_word that are not letters.
+{array("CodePointRange", "word_ranges", cells(ranges(word_points() - in_class(chr(92) + "p{L}"))))}
 {array("CombiningRange", "combining_ranges", cells(combining()))}
 {array("Decomposition", "decompositions", cells(rows))}
 /// Indices into decompositions of the pairs that compose, ordered by (first, second).

@@ -6,10 +6,14 @@
 //   tokenizer.decode(ids) == "a <|im_end|>";
 //
 // Added tokens are cut out first; the rest is brought to NFC, cut into pieces (pre_tokenize.hpp) and
-// merged inside each piece, lowest rank first. Safe to use from many threads at once.
+// merged inside each piece, lowest rank first. Text that is not UTF-8 is read as Python reads it with
+// errors="replace": U+FFFD for each maximal invalid part. Safe to use from many threads at once.
 #pragma once
 
 #include <visplay/core/macros.hpp>
+#include <visplay/text/added_tokens.hpp>
+#include <visplay/text/byte_pair_merges.hpp>
+#include <visplay/text/token_table.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -22,26 +26,12 @@
 
 namespace visplay {
 
-/// A token that is recognised as a whole in template text, before any merging.
-struct AddedToken {
-  std::int64_t id = 0;
-  std::string text{};
-  bool special = true;  ///< left out by decode(ids, skip_special)
-
-  bool operator==(const AddedToken&) const = default;
-};
-
-/// Tokens left and right, side by side, become token result.
-struct Merge {
-  std::int32_t left = 0, right = 0, result = 0;
-
-  bool operator==(const Merge&) const = default;
-};
-
 struct Vocabulary {
   std::vector<std::string> tokens{};  ///< bytes of token i; empty where no token has the id
   std::vector<Merge> merges{};        ///< the first has the lowest rank: it is done first
   std::vector<AddedToken> added{};
+  bool nfc = true;             ///< bring the text to NFC first
+  bool ignore_merges = false;  ///< a piece that is a token is that token, whatever the merges give
 
   bool operator==(const Vocabulary&) const = default;
 };
@@ -55,7 +45,7 @@ void add_qwen_tokens(Vocabulary& vocabulary);
 class Tokenizer {
  public:
   /// @throws Error unless the 256 single bytes are tokens, every merge joins its two sides, ids and
-  ///         texts are unique and no merge makes a special token
+  ///         texts are unique, no merge makes a special token and there are fewer than 2,097,151 ids
   explicit Tokenizer(Vocabulary vocabulary);
 
   /// For text that may hold control tokens: templates, completions.
@@ -69,7 +59,7 @@ class Tokenizer {
                                    bool skip_special = false) const;
 
   /// The bytes of one token, maybe a part of a character; empty for an id without a token.
-  [[nodiscard]] std::string_view bytes_of(std::int64_t id) const;
+  [[nodiscard]] std::string_view bytes_of(std::int64_t id) const { return table_.bytes_of(id); }
   [[nodiscard]] bool is_special(std::int64_t id) const;
 
   [[nodiscard]] std::optional<std::int64_t> find(std::string_view token) const;
@@ -77,38 +67,31 @@ class Tokenizer {
   [[nodiscard]] std::int64_t id_of(std::string_view token) const;
 
   /// One past the largest id; rows of the embedding from here on have no token.
-  [[nodiscard]] std::int64_t size() const { return std::int64_t(bytes_.size()); }
+  [[nodiscard]] std::int64_t size() const { return table_.size(); }
   [[nodiscard]] const Vocabulary& vocabulary() const { return vocabulary_; }
 
-  struct Match {
-    std::size_t begin;  ///< byte where the added token begins
-    std::size_t size;   ///< its bytes; 0: none found
-    std::int64_t id;
-  };
+  using Match = AddedTokenFinder::Match;
   /// The leftmost added token at or after byte `from`; the longest of those that begin there.
+  /// Tokens with `normalized` are found as they are spelled, too.
   [[nodiscard]] Match find_added(std::string_view text, std::size_t from) const;
 
  private:
-  struct Ranked {
-    std::int32_t rank, result;
-  };
-  static std::uint64_t pair_key(std::int64_t left, std::int64_t right) {
-    return std::uint64_t(left) << 32 | std::uint64_t(right);
-  }
+  class Encoding;  // one call of encode
+
   void index_tokens();
   void index_added();
-  void index_merges();
-  const Ranked* ranked(std::int64_t left, std::int64_t right) const;
-  void append_plain(std::vector<std::int64_t>& ids, std::string_view text) const;
-  void append_piece(std::vector<std::int64_t>& ids, std::string_view piece) const;
+  void check_merges() const;
+  void mark_whole();
 
   Vocabulary vocabulary_;
-  std::vector<std::string> bytes_;  // by id, added tokens too
-  std::vector<bool> special_;       // by id
-  std::unordered_map<std::string, std::int64_t> ids_;
-  std::unordered_map<std::uint64_t, Ranked> ranks_;  // by pair_key
-  std::vector<std::int64_t> byte_ids_;               // [256]
-  std::vector<std::vector<AddedToken>> added_;       // [256] by first byte, longest first
+  TokenTable table_{};  // bytes of all tokens; finds those of the model
+  BytePairMerges merges_{};
+  std::vector<bool> special_{};    // by id
+  std::vector<bool> whole_{};      // by id: a piece with its bytes is this one token
+  AddedTokenFinder added_{};       // of the text as it is
+  AddedTokenFinder normalized_{};  // of the normalised text
+  AddedTokenFinder spelled_{};     // all, for find_added
+  std::unordered_map<std::string, std::int64_t> added_ids_{};  // by text
 };
 
 /// Turns tokens into text as they come, holding back a character until its bytes are complete.

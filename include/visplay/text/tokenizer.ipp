@@ -8,8 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
-#include <queue>
 #include <utility>
 
 namespace visplay {
@@ -38,155 +36,158 @@ VISPLAY_INLINE void add_qwen_tokens(Vocabulary& vocabulary) {
 VISPLAY_INLINE Tokenizer::Tokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {
   index_tokens();
   index_added();
-  index_merges();
+  check_merges();
+  std::array<std::int32_t, 256> byte_ids{};
+  for (int byte = 0; byte < 256; ++byte) {
+    byte_ids[byte] = table_.find(std::string(1, char(byte)));
+    check(byte_ids[byte] >= 0 && byte_ids[byte] < std::int64_t(vocabulary_.tokens.size()),
+          "tokenizer: expected a token for each byte, got none for {:#04x}", byte);
+  }
+  merges_ = BytePairMerges(vocabulary_.merges, byte_ids);
+  mark_whole();
 }
 
 VISPLAY_INLINE void Tokenizer::index_tokens() {
-  bytes_ = vocabulary_.tokens;
-  ids_.reserve(bytes_.size() + vocabulary_.added.size());
-  for (std::size_t id = 0; id < bytes_.size(); ++id) {
-    if (bytes_[id].empty()) continue;
-    const auto [at, fresh] = ids_.try_emplace(bytes_[id], id);
-    check(fresh, "tokenizer: expected unique tokens, got the same text for ids {} and {}",
-          at->second, id);
-  }
-  byte_ids_.resize(256);
-  for (int byte = 0; byte < 256; ++byte) {
-    const auto at = ids_.find(std::string(1, char(byte)));
-    check(at != ids_.end(), "tokenizer: expected a token for each byte, got none for {:#04x}",
-          byte);
-    byte_ids_[byte] = at->second;
-  }
+  const auto& tokens = vocabulary_.tokens;
+  check(std::int64_t(tokens.size()) < BytePairMerges::limit,
+        "tokenizer: expected fewer than {} tokens, got {}", BytePairMerges::limit, tokens.size());
+  std::size_t bytes = 0;
+  for (const std::string& token : tokens) bytes += token.size();
+  table_.reserve(tokens.size() + vocabulary_.added.size(), bytes);
+  for (std::size_t id = 0; id < tokens.size(); ++id)
+    if (!tokens[id].empty() && !table_.add(std::int32_t(id), tokens[id]))
+      throw Error(
+          fmt::format("tokenizer: expected unique tokens, got the same text for ids {} and {}",
+                      table_.find(tokens[id]), id));
 }
 
 VISPLAY_INLINE void Tokenizer::index_added() {
   // A few added tokens must not make us allocate much.
-  const auto largest = size() + std::int64_t(vocabulary_.added.size()) + 65536;
-  added_.resize(256);
-  special_.resize(bytes_.size());
+  const auto tokens = std::int64_t(vocabulary_.tokens.size());
+  const auto largest =
+      std::min(BytePairMerges::limit, tokens + std::int64_t(vocabulary_.added.size()) + 65536);
+  special_.resize(std::size_t(tokens));
   for (const AddedToken& token : vocabulary_.added) {
     check(!token.text.empty() && token.id >= 0 && token.id < largest,
           "tokenizer: expected an added token with a text and an id below {}, got \"{}\" with {}",
           largest, token.text, token.id);
-    if (token.id >= size()) {
-      bytes_.resize(token.id + 1);
-      special_.resize(token.id + 1);
-    }
-    std::string& bytes = bytes_[token.id];
-    const auto at = ids_.try_emplace(token.text, token.id).first;
-    check(at->second == token.id && (bytes.empty() || bytes == token.text),
+    // In the vocabulary already, or an id of its own. Its text may be that of another token: the one
+    // is found as a whole, the other made by merges.
+    const bool placed =
+        bytes_of(token.id) == token.text || table_.add_hidden(std::int32_t(token.id), token.text);
+    check(placed && added_ids_.try_emplace(token.text, token.id).second,
           "tokenizer: added token \"{}\" with id {} collides with another token", token.text,
           token.id);
-    bytes = token.text;
-    special_[token.id] = token.special;
-    added_[static_cast<unsigned char>(token.text[0])].push_back(token);
+    if (token.id >= std::int64_t(special_.size())) special_.resize(std::size_t(token.id) + 1);
+    special_[std::size_t(token.id)] = token.special;
+    spelled_.add(token, token.text);
+    if (token.normalized)
+      normalized_.add(token, vocabulary_.nfc ? nfc(token.text) : token.text);
+    else
+      added_.add(token, token.text);
   }
-  for (auto& tokens : added_)
-    std::ranges::stable_sort(tokens, std::ranges::greater{},
-                             [](const AddedToken& t) { return t.text.size(); });
 }
 
-VISPLAY_INLINE void Tokenizer::index_merges() {
-  ranks_.reserve(vocabulary_.merges.size());
-  const auto known = [&](std::int64_t id) { return id >= 0 && !bytes_of(id).empty(); };
+VISPLAY_INLINE void Tokenizer::check_merges() const {
   for (std::size_t rank = 0; rank < vocabulary_.merges.size(); ++rank) {
     const auto [left, right, result] = vocabulary_.merges[rank];
-    check(known(left) && known(right) && known(result) &&
-              bytes_[result].size() == bytes_[left].size() + bytes_[right].size() &&
-              bytes_[result].starts_with(bytes_[left]) && bytes_[result].ends_with(bytes_[right]),
+    const std::string_view first = bytes_of(left), second = bytes_of(right),
+                           both = bytes_of(result);
+    check(!first.empty() && !second.empty() && both.size() == first.size() + second.size() &&
+              both.starts_with(first) && both.ends_with(second),
           "tokenizer: merge {}: expected a token made of its two sides, got ids {} and {} for {}",
           rank, left, right, result);
-    check(!special_[result], "tokenizer: merge {} makes the special token \"{}\"", rank,
-          bytes_[result]);
-    // Of a pair listed twice the last counts, as in Hugging Face tokenizers.
-    ranks_[pair_key(left, right)] = {std::int32_t(rank), result};
+    check(!is_special(result), "tokenizer: merge {} makes the special token \"{}\"", rank, both);
   }
 }
 
-VISPLAY_INLINE const Tokenizer::Ranked* Tokenizer::ranked(std::int64_t left,
-                                                          std::int64_t right) const {
-  const auto at = ranks_.find(pair_key(left, right));
-  return at == ranks_.end() ? nullptr : &at->second;
+VISPLAY_INLINE void Tokenizer::mark_whole() {
+  whole_.resize(std::size_t(size()));
+  MergeWork work;
+  for (std::size_t id = 0; id < vocabulary_.tokens.size(); ++id) {
+    const std::string& token = vocabulary_.tokens[id];
+    if (token.empty()) continue;
+    const auto ids = merges_.apply(token, work);
+    whole_[id] = vocabulary_.ignore_merges || (ids.size() == 1 && ids[0] == std::int64_t(id));
+  }
 }
 
-/// Merges of least rank first, the leftmost among equals: a heap of candidates over a linked list of
-/// symbols, so that a long piece costs n log n.
-VISPLAY_INLINE void Tokenizer::append_piece(std::vector<std::int64_t>& ids,
-                                            std::string_view piece) const {
-  struct Symbol {
-    std::int64_t id;  // -1: merged into the one on its left
-    std::size_t previous, next;
-  };
-  struct Candidate {
-    std::int32_t rank, result;
-    std::size_t at;
-    std::int64_t left, right;  // stale once the symbols are no longer these
-    bool operator>(const Candidate& other) const {
-      return std::pair(rank, at) > std::pair(other.rank, other.at);
+/// One call of encode: what it has so far, and scratch that grows to the longest piece.
+class Tokenizer::Encoding {
+ public:
+  explicit Encoding(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  /// Appends the tokens of a text: calls between for what lies between two matches.
+  template <class Between>
+  void split(const AddedTokenFinder& finder, std::string_view text, const Between& between) {
+    std::size_t searched = 0, taken = 0;
+    for (;;) {
+      const Match match = finder.find(text, searched, taken);
+      if (taken < match.begin) between(text.substr(taken, match.begin - taken));
+      if (match.size == 0) break;
+      ids_.push_back(match.id);
+      taken = match.begin + match.size;
+      searched = match.resume;
     }
-  };
-  const std::size_t none = piece.size();
-  std::vector<Symbol> symbols;
-  symbols.reserve(piece.size());
-  for (std::size_t i = 0; i < piece.size(); ++i)
-    symbols.push_back({byte_ids_[static_cast<unsigned char>(piece[i])], i ? i - 1 : none, i + 1});
-
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
-  const auto offer = [&](std::size_t at) {
-    if (at == none || symbols[at].next == none) return;
-    const std::int64_t left = symbols[at].id, right = symbols[symbols[at].next].id;
-    if (const Ranked* r = ranked(left, right)) queue.push({r->rank, r->result, at, left, right});
-  };
-  for (std::size_t i = 0; i < piece.size(); ++i) offer(i);
-
-  while (!queue.empty()) {
-    const Candidate c = queue.top();
-    queue.pop();
-    Symbol& symbol = symbols[c.at];
-    if (symbol.id != c.left || symbol.next == none || symbols[symbol.next].id != c.right) continue;
-    symbols[symbol.next].id = -1;
-    symbol.id = c.result;
-    symbol.next = symbols[symbol.next].next;
-    if (symbol.next != none) symbols[symbol.next].previous = c.at;
-    offer(symbol.previous);
-    offer(c.at);
   }
-  for (std::size_t i = 0; i < none; i = symbols[i].next) ids.push_back(symbols[i].id);
-}
 
-VISPLAY_INLINE void Tokenizer::append_plain(std::vector<std::int64_t>& ids,
-                                            std::string_view text) const {
-  const std::string normal = nfc(text);
-  for (std::size_t at = 0; at < normal.size();) {
-    const std::size_t size = piece_size(normal, at);
-    append_piece(ids, std::string_view(normal).substr(at, size));
-    at += size;
+  void add(std::string_view text) {
+    split(tokenizer_.added_, text, [this](std::string_view part) { add_normalized(part); });
   }
-}
+
+  void add_normalized(std::string_view text) {
+    split(tokenizer_.normalized_, normal(text),
+          [this](std::string_view part) { add_pieces(part); });
+  }
+
+  void add_plain(std::string_view text) { add_pieces(normal(text)); }
+
+  std::vector<std::int64_t> take() { return std::move(ids_); }
+
+ private:
+  std::string_view normal(std::string_view text) {
+    return tokenizer_.vocabulary_.nfc ? nfc(text, normal_) : valid_utf8(text, normal_);
+  }
+
+  void add_pieces(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t size = piece_size(text, at);
+      add_piece(text.substr(at, size));
+      at += size;
+    }
+  }
+
+  void add_piece(std::string_view piece) {
+    const std::int32_t id = tokenizer_.table_.find(piece);
+    if (id != TokenTable::none && tokenizer_.whole_[std::size_t(id)]) {
+      ids_.push_back(id);
+      return;
+    }
+    const auto ids = tokenizer_.merges_.apply(piece, work_);
+    ids_.insert(ids_.end(), ids.begin(), ids.end());
+  }
+
+  const Tokenizer& tokenizer_;
+  std::vector<std::int64_t> ids_{};
+  std::string normal_{};
+  MergeWork work_{};
+};
 
 VISPLAY_INLINE Tokenizer::Match Tokenizer::find_added(std::string_view text,
                                                       std::size_t from) const {
-  for (std::size_t at = from; at < text.size(); ++at)
-    for (const AddedToken& token : added_[static_cast<unsigned char>(text[at])])
-      if (text.substr(at).starts_with(token.text)) return {at, token.text.size(), token.id};
-  return {text.size(), 0, -1};
+  return spelled_.find(text, from, from);
 }
 
 VISPLAY_INLINE std::vector<std::int64_t> Tokenizer::encode(std::string_view text) const {
-  std::vector<std::int64_t> ids;
-  for (std::size_t at = 0; at < text.size();) {
-    const Match match = find_added(text, at);
-    append_plain(ids, text.substr(at, match.begin - at));
-    if (match.size) ids.push_back(match.id);
-    at = match.begin + match.size;
-  }
-  return ids;
+  Encoding encoding(*this);
+  encoding.add(text);
+  return encoding.take();
 }
 
 VISPLAY_INLINE std::vector<std::int64_t> Tokenizer::encode_plain(std::string_view text) const {
-  std::vector<std::int64_t> ids;
-  append_plain(ids, text);
-  return ids;
+  Encoding encoding(*this);
+  encoding.add_plain(text);
+  return encoding.take();
 }
 
 VISPLAY_INLINE std::string Tokenizer::decode(std::span<const std::int64_t> ids,
@@ -197,17 +198,15 @@ VISPLAY_INLINE std::string Tokenizer::decode(std::span<const std::int64_t> ids,
   return valid_utf8(bytes);
 }
 
-VISPLAY_INLINE std::string_view Tokenizer::bytes_of(std::int64_t id) const {
-  return id >= 0 && id < size() ? std::string_view(bytes_[id]) : std::string_view();
-}
-
 VISPLAY_INLINE bool Tokenizer::is_special(std::int64_t id) const {
-  return id >= 0 && id < size() && special_[id];
+  return id >= 0 && id < std::int64_t(special_.size()) && special_[std::size_t(id)];
 }
 
 VISPLAY_INLINE std::optional<std::int64_t> Tokenizer::find(std::string_view token) const {
-  const auto at = ids_.find(std::string(token));
-  return at == ids_.end() ? std::nullopt : std::optional(at->second);
+  const auto added = added_ids_.find(std::string(token));
+  if (added != added_ids_.end()) return added->second;
+  const std::int32_t id = table_.find(token);
+  return id == TokenTable::none ? std::nullopt : std::optional<std::int64_t>(id);
 }
 
 VISPLAY_INLINE std::int64_t Tokenizer::id_of(std::string_view token) const {

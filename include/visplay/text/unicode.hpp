@@ -9,6 +9,7 @@
 #include <visplay/core/macros.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -38,9 +39,35 @@ void append_utf8(std::string& out, char32_t point);
 [[nodiscard]] bool is_letter(char32_t point);  ///< general category L
 [[nodiscard]] bool is_number(char32_t point);  ///< general category N
 [[nodiscard]] bool is_space(char32_t point);   ///< White_Space: blanks, tabs, line ends
+/// What \w of Rust's regex engine matches: alphabetic, marks, decimal digits, connectors, joiners.
+[[nodiscard]] bool is_word(char32_t point);
 
 /// Unicode normal form C. Invalid bytes become U+FFFD.
 [[nodiscard]] std::string nfc(std::string_view text);
+
+/// The same without a copy where none is needed: `text` itself if it is valid and in normal form,
+/// else `storage`, which then holds the result.
+[[nodiscard]] std::string_view nfc(std::string_view text, std::string& storage);
+
+/// The same without composing anything: invalid bytes alone are replaced.
+[[nodiscard]] std::string_view valid_utf8(std::string_view text, std::string& storage);
+
+namespace detail {
+
+/// The classes that Qwen's pattern tells apart; symbol is every other character.
+enum class CharacterClass : std::uint8_t { symbol, letter, number, line_end, blank, end };
+
+/// One byte for each code point, so that hot loops look up and never search.
+struct CodePointTraits {
+  static constexpr std::uint8_t class_mask = 7, word = 8;
+  static constexpr std::uint8_t mark = 16;   ///< a combining class other than 0
+  static constexpr std::uint8_t moves = 32;  ///< NFC may change it or join it to what is before it
+};
+
+/// [0x110000]; made at the first call, 1.1 MB, of which a text touches the lines of its scripts.
+[[nodiscard]] const std::uint8_t* code_point_traits();
+
+}  // namespace detail
 
 }  // namespace visplay
 

@@ -5,6 +5,7 @@
 #include <visplay/text/unicode_tables.ipp>
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -97,6 +98,127 @@ VISPLAY_INLINE void compose(std::vector<char32_t>& points) {
   points.resize(kept);
 }
 
+VISPLAY_INLINE bool is_line_end(char32_t point) { return point == '\r' || point == '\n'; }
+
+VISPLAY_INLINE std::vector<char32_t> nfc_points(std::vector<char32_t> points) {
+  std::vector<char32_t> decomposed;
+  decomposed.reserve(points.size());
+  for (const char32_t point : points) append_decomposed(decomposed, point);
+  order_marks(decomposed);
+  compose(decomposed);
+  return decomposed;
+}
+
+VISPLAY_INLINE std::vector<std::uint8_t> make_code_point_traits() {
+  using Traits = CodePointTraits;
+  std::vector<std::uint8_t> traits(0x110000);
+  const auto add = [&](const auto& ranges, std::uint8_t bits) {
+    for (const auto& range : ranges)
+      for (char32_t point = range.first; point <= range.last; ++point) traits[point] |= bits;
+  };
+  add(letter_ranges, std::uint8_t(CharacterClass::letter) | Traits::word);
+  add(number_ranges, std::uint8_t(CharacterClass::number));
+  add(word_ranges, Traits::word);
+  add(combining_ranges, Traits::mark);
+  for (char32_t point = 0; point <= 0x3000; ++point)
+    if (is_space(point))
+      traits[point] |=
+          std::uint8_t(is_line_end(point) ? CharacterClass::line_end : CharacterClass::blank);
+
+  const auto moves = [&](char32_t point) { traits[point] |= Traits::moves; };
+  for (char32_t i = 0; i < hangul_v_count; ++i) moves(hangul_v + i);
+  for (char32_t i = 1; i < hangul_t_count; ++i) moves(hangul_t + i);
+  for (const std::uint16_t i : composition_order) moves(decompositions[i].second);
+  for (const Decomposition& d : decompositions) {
+    const auto normal = nfc_points({d.point});
+    std::vector<char32_t> parts;
+    append_decomposed(parts, d.point);
+    if (normal != std::vector{d.point} || (traits[parts[0]] & Traits::moves)) moves(d.point);
+  }
+  return traits;
+}
+
+VISPLAY_INLINE const std::uint8_t* code_point_traits() {
+  static const std::vector<std::uint8_t> traits = make_code_point_traits();
+  return traits.data();
+}
+
+/// First position at or after `at` whose byte is not ASCII.
+VISPLAY_INLINE std::size_t skip_ascii(std::string_view text, std::size_t at) {
+  for (std::uint64_t eight; at + 8 <= text.size(); at += 8) {
+    std::memcpy(&eight, text.data() + at, 8);
+    if (eight & 0x8080808080808080) break;
+  }
+  while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) ++at;
+  return at;
+}
+
+/// Walks a text by the quick check of UAX 15 and normalises only the stretches that fail it. A
+/// stretch runs from a code point that nothing before it can touch to the next such one.
+class Normalizer {
+ public:
+  Normalizer(std::string_view text, std::string& out)
+      : text_(text), traits_(code_point_traits()), out_(out) {}
+
+  /// True if the text is not in normal form; then `out` holds its normal form.
+  bool run() {
+    while (at_ < text_.size()) {
+      if (const std::size_t end = skip_ascii(text_, at_); end > at_) {
+        boundary_ = end - 1;
+        last_class_ = 0;
+        at_ = end;
+        continue;
+      }
+      if (!passes(decode_utf8(text_, at_))) normalize_stretch();
+    }
+    if (copied_ == 0) return false;
+    out_ += text_.substr(copied_);
+    return true;
+  }
+
+ private:
+  /// Steps over a code point that is where it belongs; false if that takes work.
+  bool passes(const CodePoint& c) {
+    const std::uint8_t traits = traits_[c.value];
+    if (!c.valid || (traits & CodePointTraits::moves)) return false;
+    if (traits & CodePointTraits::mark) {
+      const int mark = combining_class(c.value);
+      if (mark < last_class_) return false;
+      last_class_ = mark;
+    } else {
+      boundary_ = at_;
+      last_class_ = 0;
+    }
+    at_ += c.size;
+    return true;
+  }
+
+  void normalize_stretch() {
+    std::vector<char32_t> points;
+    std::size_t end = boundary_;
+    while (end < text_.size()) {
+      const CodePoint c = decode_utf8(text_, end);
+      const bool free = !(traits_[c.value] & (CodePointTraits::moves | CodePointTraits::mark));
+      if (free && end > at_) break;
+      points.push_back(c.value);
+      end += c.size;
+    }
+    if (copied_ == 0) out_.clear(), out_.reserve(text_.size() + 16);
+    out_ += text_.substr(copied_, boundary_ - copied_);
+    for (const char32_t point : nfc_points(std::move(points))) append_utf8(out_, point);
+    copied_ = at_ = boundary_ = end;
+    last_class_ = 0;
+  }
+
+  std::string_view text_;
+  const std::uint8_t* traits_;
+  std::string& out_;
+  std::size_t at_ = 0;        // read so far
+  std::size_t copied_ = 0;    // of it, in out_; 0: nothing had to be changed yet
+  std::size_t boundary_ = 0;  // where the last code point began that nothing before it touches
+  int last_class_ = 0;        // combining class of the last code point
+};
+
 }  // namespace detail
 
 VISPLAY_INLINE CodePoint decode_utf8(std::string_view text, std::size_t at) {
@@ -138,17 +260,27 @@ VISPLAY_INLINE void append_utf8(std::string& out, char32_t point) {
 }
 
 VISPLAY_INLINE std::string valid_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t at = 0; at < text.size();) {
+  std::string storage;
+  return std::string(valid_utf8(text, storage));
+}
+
+VISPLAY_INLINE std::string_view valid_utf8(std::string_view text, std::string& storage) {
+  std::size_t copied = 0;
+  bool valid = true;
+  for (std::size_t at = detail::skip_ascii(text, 0); at < text.size();
+       at = detail::skip_ascii(text, at)) {
     const CodePoint c = decode_utf8(text, at);
-    if (c.valid)
-      out += text.substr(at, c.size);
-    else
-      append_utf8(out, replacement_character);
     at += c.size;
+    if (c.valid) continue;
+    if (valid) storage.clear();
+    valid = false;
+    storage += text.substr(copied, at - c.size - copied);
+    append_utf8(storage, replacement_character);
+    copied = at;
   }
-  return out;
+  if (valid) return text;
+  storage += text.substr(copied);
+  return storage;
 }
 
 VISPLAY_INLINE std::size_t incomplete_utf8_tail(std::string_view text) {
@@ -164,13 +296,19 @@ VISPLAY_INLINE std::size_t incomplete_utf8_tail(std::string_view text) {
 }
 
 VISPLAY_INLINE bool is_letter(char32_t point) {
-  if (point < 0x80) return (point | 0x20) >= 'a' && (point | 0x20) <= 'z';
-  return detail::find_range(detail::letter_ranges, point) != nullptr;
+  using namespace detail;
+  return point < 0x110000 && (code_point_traits()[point] & CodePointTraits::class_mask) ==
+                                 std::uint8_t(CharacterClass::letter);
 }
 
 VISPLAY_INLINE bool is_number(char32_t point) {
-  if (point < 0x80) return point >= '0' && point <= '9';
-  return detail::find_range(detail::number_ranges, point) != nullptr;
+  using namespace detail;
+  return point < 0x110000 && (code_point_traits()[point] & CodePointTraits::class_mask) ==
+                                 std::uint8_t(CharacterClass::number);
+}
+
+VISPLAY_INLINE bool is_word(char32_t point) {
+  return point < 0x110000 && (detail::code_point_traits()[point] & detail::CodePointTraits::word);
 }
 
 VISPLAY_INLINE bool is_space(char32_t point) {
@@ -180,25 +318,12 @@ VISPLAY_INLINE bool is_space(char32_t point) {
 }
 
 VISPLAY_INLINE std::string nfc(std::string_view text) {
-  std::vector<char32_t> points;
-  bool stable = true;  // nothing below U+0300 combines or decomposes away
-  for (std::size_t at = 0; at < text.size();) {
-    const CodePoint c = decode_utf8(text, at);
-    stable &= c.valid && c.value < 0x300;
-    points.push_back(c.value);
-    at += c.size;
-  }
-  if (stable) return std::string(text);
+  std::string storage;
+  return std::string(nfc(text, storage));
+}
 
-  std::vector<char32_t> decomposed;
-  decomposed.reserve(points.size());
-  for (const char32_t point : points) detail::append_decomposed(decomposed, point);
-  detail::order_marks(decomposed);
-  detail::compose(decomposed);
-  std::string out;
-  out.reserve(text.size());
-  for (const char32_t point : decomposed) append_utf8(out, point);
-  return out;
+VISPLAY_INLINE std::string_view nfc(std::string_view text, std::string& storage) {
+  return detail::Normalizer(text, storage).run() ? std::string_view(storage) : text;
 }
 
 }  // namespace visplay

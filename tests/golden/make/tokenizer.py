@@ -139,6 +139,19 @@ def fnv(points):
     return h
 
 
+def word_points(every):
+    """The code points beside which an added token with single_word is not taken, in order."""
+    t = Tokenizer(models.BPE({"<": 0}, []))  # knows nothing else: the rest gives no tokens
+    t.add_tokens([AddedToken("|", single_word=True, normalized=False)])
+    found = []
+    for start in range(0, len(every), 4096):
+        chunk = every[start:start + 4096]
+        tokens = t.encode("".join(".|" + chr(c) for c in chunk))
+        taken = {begin // 3 for i, (begin, _) in zip(tokens.ids, tokens.offsets) if i == 1}
+        found += [c for i, c in enumerate(chunk) if i not in taken]
+    return found
+
+
 def unicode_values(rng):
     every = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
     classes = {}
@@ -150,6 +163,8 @@ def unicode_values(rng):
             for _, (a, b) in keep.pre_tokenize_str("".join(map(chr, chunk))):
                 found += chunk[a:b]
         classes[name] = {"count": len(found), "fnv": str(fnv(found))}
+    beside = word_points(every)
+    classes["word"] = {"count": len(beside), "fnv": str(fnv(beside))}
     normal = normalizers.NFC().normalize_str
     # Every code point alone, and after NFC of its parts beside marks that reorder.
     single = [ord(d) for c in every for d in normal(chr(c))]
