@@ -74,8 +74,8 @@ std::string repeated(const std::string& text, int times) {
 
 TEST_CASE("templates print what jinja2 prints, and fail where it fails") {
   const auto conversations = golden_in_order("chat_templates/conversations.json");
-  for (const auto& [name, results] :
-       golden_in_order("chat_templates/rendered.json")["rendered"].items()) {
+  const auto golden = golden_in_order("chat_templates/rendered.json");
+  for (const auto& [name, results] : golden.at("rendered").items()) {
     const Template program(read_file(source_of(name), 1 << 20), name);
     int same = 0;
     for (std::size_t i = 0; i < conversations.size(); ++i) {
