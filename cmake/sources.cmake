@@ -38,6 +38,18 @@ set(VISPLAY_CORE_HEADERS
     text/byte_pair_merges.hpp
     text/chat_template.hpp
     text/cursor.hpp
+    text/jinja/ast.hpp
+    text/jinja/builtins.hpp
+    text/jinja/evaluator.hpp
+    text/jinja/json_text.hpp
+    text/jinja/lexer.hpp
+    text/jinja/limits.hpp
+    text/jinja/marked_text.hpp
+    text/jinja/operations.hpp
+    text/jinja/parser.hpp
+    text/jinja/scope.hpp
+    text/jinja/template.hpp
+    text/jinja/value.hpp
     text/measure.hpp
     text/normalize.hpp
     text/number.hpp
@@ -154,6 +166,16 @@ set(VISPLAY_CORE_BODIES
     text/bpe_trainer.ipp
     text/byte_pair_merges.ipp
     text/chat_template.ipp
+    text/jinja/builtins.ipp
+    text/jinja/evaluator.ipp
+    text/jinja/json_text.ipp
+    text/jinja/lexer.ipp
+    text/jinja/marked_text.ipp
+    text/jinja/operations.ipp
+    text/jinja/parser.ipp
+    text/jinja/scope.ipp
+    text/jinja/template.ipp
+    text/jinja/value.ipp
     text/measure.ipp
     text/normalize.ipp
     text/number.ipp
@@ -434,6 +456,7 @@ set(VISPLAY_TESTS_text
     text/bpe_trainer_test.cpp
     text/byte_pair_merges_test.cpp
     text/chat_template_test.cpp
+    text/jinja_test.cpp
     text/normalize_test.cpp
     text/number_test.cpp
     text/pre_tokenize_test.cpp

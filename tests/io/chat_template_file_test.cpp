@@ -1,6 +1,8 @@
 #include <visplay/core/error.hpp>
 #include <visplay/io/chat_template_file.hpp>
 #include <visplay/io/durable_file.hpp>
+#include <visplay/io/json.hpp>
+#include <visplay/io/tokenizer_json.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -19,109 +21,93 @@ using Catch::Matchers::MessageMatches;
 
 namespace {
 
-/// A template of the family in the style of Qwen2.5's: expressions and string literals.
-std::string with_literals(const std::string& opening, const std::string& assistant) {
-  return "{%- if messages[0].role == 'system' %}{{- '<|im_start|>system\\n' + messages[0].content "
-         "+ '<|im_end|>\\n' }}{%- else %}" +
-         opening +
-         "{%- endif %}{%- for m in messages %}{{- '<|im_start|>' + m.role + '\\n' }}"
-         "{{- '<|vision_start|><|image_pad|><|vision_end|>' }}{{- '<|im_end|>\\n' }}{%- endfor %}"
-         "{%- if add_generation_prompt %}{{- '" +
-         assistant + "' }}{%- endif %}";
+std::string said_to(const ChatTemplate& chat, const Prompt& prompt) {
+  return text_of(chat.render(prompt));
 }
 
-const std::string answer = "<|im_start|>assistant\\n";
-
-void refused(const std::string& jinja) {
-  CHECK_THROWS_MATCHES(
-      parse_chat_template(jinja, "x.jinja"), Error,
-      MessageMatches(ContainsSubstring("x.jinja") && ContainsSubstring("ChatML family")));
+/// A template that begins with a word and prints what the user says.
+std::string after(const std::string& word) {
+  return word + "{% for m in messages %}{{ m.content }}{% endfor %}";
 }
 
 }  // namespace
 
 TEST_CASE("our template's Jinja is the one that the golden script renders under jinja2") {
-  CHECK(jinja_of({}) == read_file(testing::golden_path("tokenizer/chat_template.jinja"), 1 << 20));
+  CHECK(qwen_chat_template() ==
+        read_file(testing::golden_path("tokenizer/chat_template.jinja"), 1 << 20));
 }
 
 TEST_CASE("what we write reads back") {
-  for (const ChatTemplate& chat :
-       {ChatTemplate{}, ChatTemplate{.default_system = std::nullopt},
-        ChatTemplate{.default_system = "It's \"so\"\\\n  two lines, é {{ x }} {% y %}"},
-        ChatTemplate{.assistant_start = "<think>\n"}, ChatTemplate{.images = false}}) {
-    const test::TempFolder folder;
-    write_chat_template(folder.path(), chat);
-    CHECK(read_chat_template(folder.path()) == chat);
+  const test::TempFolder folder;
+  write_chat_template(folder.path(), {});
+  CHECK(read_chat_template(folder.path()).source() == qwen_chat_template());
+}
+
+TEST_CASE("templates of the tiny checkpoints are run from their folders") {
+  const auto rendered = [](const char* folder) {
+    return said_to(read_chat_template(testing::golden_path(folder)), {.text = "x"});
+  };
+  CHECK(rendered("tiny_qwen") == said_to({}, {.text = "x"}));
+  CHECK(rendered("tiny_mimo") ==
+        "<|im_start|>system\nYou are MiMo, an AI assistant developed by Xiaomi.<|im_end|>\n"
+        "<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n");
+}
+
+TEST_CASE("ids of the embedded model's prompts are those of jinja2 and tokenizers") {
+  const auto folder = std::filesystem::path(VISPLAY_SOURCE_DIR) / "examples/visplay_selfplay/model";
+  const ChatTemplate chat = read_chat_template(folder);
+  const Tokenizer tokenizer(read_tokenizer_json(folder / "tokenizer.json"));
+  const auto golden = testing::golden("chat_templates/embedded.json");
+  for (const auto& one : golden.at("prompts")) {
+    Prompt prompt{.images = std::vector<ImagePtr>(one.at("images").get<std::size_t>(),
+                                                  std::make_shared<Image>()),
+                  .text = one.at("text")};
+    if (!one.at("system").is_null()) prompt.system = one.at("system").get<std::string>();
+    CAPTURE(prompt.text);
+    CHECK(encode_chat(tokenizer, chat, prompt,
+                      one.at("image_token_counts").get<std::vector<std::int64_t>>()) ==
+          one.at("ids").get<std::vector<std::int64_t>>());
   }
 }
 
-TEST_CASE("templates of the tiny checkpoints are read from their folders") {
-  CHECK(read_chat_template(testing::golden_path("tiny_qwen")) == ChatTemplate{});
-  CHECK(read_chat_template(testing::golden_path("tiny_mimo")) ==
-        ChatTemplate{.default_system = "You are MiMo, an AI assistant developed by Xiaomi."});
+TEST_CASE("a text-only template gets its content as a text, and takes no images") {
+  const ChatTemplate chat(
+      read_file(testing::golden_path("data/chat_templates/qwen3.jinja"), 1 << 20), "qwen3.jinja");
+  CHECK(said_to(chat, {.system = "s", .text = "x"}) ==
+        "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n");
+  CHECK_THROWS_MATCHES(
+      chat.render({.images = {std::make_shared<Image>()}, .text = "x"}), Error,
+      MessageMatches(ContainsSubstring("qwen3.jinja") && ContainsSubstring("1 images")));
 }
 
-TEST_CASE("the default system text is found where the template writes it out") {
-  CHECK(parse_chat_template(with_literals("", answer), "x").default_system == std::nullopt);
-  CHECK(parse_chat_template(
-            with_literals("{{- '<|im_start|>system\\nYou\\'re Qwen.<|im_end|>\\n' }}", answer), "x")
-            .default_system == "You're Qwen.");
-}
-
-TEST_CASE("what opens the assistant's turn is kept, the switch for no thinking is not") {
-  CHECK(parse_chat_template(with_literals("", answer + "<think>\\n"), "x").assistant_start ==
-        "<think>\n");
-  const std::string off =
-      "' }}{%- if enable_thinking is defined and enable_thinking is false %}"
-      "{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}{{- '";
-  CHECK(parse_chat_template(with_literals("", answer + off), "x").assistant_start.empty());
-}
-
-TEST_CASE("the template of Qwen3's own file is a text-only member of the family") {
-  const auto folder = testing::shared_path("data/qwen-tokenizer");
-  if (!std::filesystem::exists(folder)) SKIP("needs ../shared/data/qwen-tokenizer");
-  CHECK(read_chat_template(folder) ==
-        ChatTemplate{.default_system = std::nullopt, .images = false});
-}
-
-TEST_CASE("a template of another family is refused by its file's name") {
-  refused("");
-  refused("[INST] {{ messages[0]['content'] }} [/INST]");
-  refused("{% if add_generation_prompt %}<|im_start|><|im_end|>{% endif %}");
-  refused(with_literals("", "<|im_start|>assistant "));
-  refused(with_literals("{% set text = 'You are hidden.' %}", answer));
-  refused(with_literals("", answer + "' }}{%- if x %}{%- else %}{{- '<think>"));
-  refused(with_literals("", answer + "' }}{{ more }}{{ '"));
-  refused(with_literals("{{ x | trim }}", answer));
-  refused(
-      with_literals("{{- '<|im_start|>system\\nA<|im_end|>' }}"
-                    "{{- '<|im_start|>system\\nB<|im_end|>' }}",
-                    answer));
-  refused(with_literals("{{- '<|im_start|>system\\nA\\x41<|im_end|>' }}", answer));
-}
-
-TEST_CASE("the places of a folder are tried in order, and a folder without one is named") {
+TEST_CASE(
+    "the places of a folder are tried in transformers' order, and a folder without is named") {
   const test::TempFolder folder;
-  const auto put = [&](const char* file, const std::string& text) {
-    replace_file(folder.path() / file, text);
+  const auto put = [&](const char* file, const nlohmann::json& value) {
+    replace_file(folder.path() / file, value.dump());
   };
   const auto refused_as = [&](const std::string& why) {
     CHECK_THROWS_MATCHES(read_chat_template(folder.path()), Error,
                          MessageMatches(ContainsSubstring(why)));
   };
-  const auto of = [](const char* system) { return jinja_of({.default_system = system}); };
+  const auto read = [&] { return said_to(read_chat_template(folder.path()), {.text = "x"}); };
   refused_as(folder.path().string());
-  put("tokenizer_config.json", R"({"chat_template": null})");
+  put("tokenizer_config.json", {{"chat_template", nullptr}});
   refused_as("got none");
-  put("tokenizer_config.json", R"({"chat_template": 5})");
+  put("tokenizer_config.json", {{"chat_template", 5}});
   refused_as("tokenizer_config.json");
-  put("tokenizer_config.json", nlohmann::json{{"chat_template", of("third")}}.dump());
-  CHECK(read_chat_template(folder.path()).default_system == "third");
-  put("chat_template.json", nlohmann::json{{"chat_template",
-                                            {{{"name", "tool"}, {"template", "x"}},
-                                             {{"name", "default"}, {"template", of("second")}}}}}
-                                .dump());
-  CHECK(read_chat_template(folder.path()).default_system == "second");
-  put("chat_template.jinja", of("first"));
-  CHECK(read_chat_template(folder.path()).default_system == "first");
+  put("tokenizer_config.json", {{"chat_template", after("{{ eos_token }}fourth{{ bos_token }} ")},
+                                {"eos_token", {{"content", "<|im_end|>"}}},
+                                {"bos_token", nullptr}});
+  CHECK(read() == "<|im_end|>fourth x");
+  replace_file(folder.path() / "chat_template.jinja", after("third "));
+  CHECK(read() == "third x");
+  put("chat_template.json", {{"chat_template",
+                              {{{"name", "tool"}, {"template", "{% nothing %}"}},
+                               {{"name", "default"}, {"template", after("second ")}}}}});
+  CHECK(read() == "second x");
+  put("processor_config.json", {{"chat_template", after("first ")}});
+  CHECK(read() == "first x");
+  put("processor_config.json", {{"chat_template", "{{ messages | random }}"}});
+  refused_as("processor_config.json:1: filter 'random' is not supported");
 }

@@ -28,6 +28,16 @@
 #include <visplay/text/bpe_trainer.ipp>
 #include <visplay/text/byte_pair_merges.ipp>
 #include <visplay/text/chat_template.ipp>
+#include <visplay/text/jinja/builtins.ipp>
+#include <visplay/text/jinja/evaluator.ipp>
+#include <visplay/text/jinja/json_text.ipp>
+#include <visplay/text/jinja/lexer.ipp>
+#include <visplay/text/jinja/marked_text.ipp>
+#include <visplay/text/jinja/operations.ipp>
+#include <visplay/text/jinja/parser.ipp>
+#include <visplay/text/jinja/scope.ipp>
+#include <visplay/text/jinja/template.ipp>
+#include <visplay/text/jinja/value.ipp>
 #include <visplay/text/measure.ipp>
 #include <visplay/text/normalize.ipp>
 #include <visplay/text/number.ipp>

@@ -106,11 +106,11 @@ def image_paths(case, folder):
 # ---- reference ---------------------------------------------------------------------------------
 
 def chat_template(folder, tokenizer):
-    """chat_template.jinja, else chat_template.json, else the tokenizer's, as the processor does."""
-    if (folder / "chat_template.jinja").exists():
-        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    """chat_template.json, else chat_template.jinja, else the tokenizer's, as the processor does."""
     if (folder / "chat_template.json").exists():
         return json.loads((folder / "chat_template.json").read_text())["chat_template"]
+    if (folder / "chat_template.jinja").exists():
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     return tokenizer.chat_template
 
 
