@@ -3,10 +3,8 @@
 //
 //   1. a byte-level BPE vocabulary from the world's text
 //   2. the vision tower learns colors and shapes cell by cell (two linear heads, thrown away)
-//   3. supervised fine-tuning on careful answers at a low rate, until the list of what is seen is right
-//   4. on exams, at a high rate: a careful answer, then many questions about the same list
-//   5. on careful answers and questions at that rate
-//   6. on the mixture of both habits
+//   3. supervised fine-tuning on careful answers and on questions
+//   4. supervised fine-tuning on the mixture of both habits
 #include <visplay/eval/world_benchmark.hpp>
 #include <visplay/io/chat_template_file.hpp>
 #include <visplay/io/durable_file.hpp>
@@ -23,8 +21,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <functional>
-#include <iterator>
 
 using namespace visplay;
 
@@ -36,12 +32,9 @@ struct Settings {
   int images = 32;         // per step
   int questions = 4;       // per image
   int warmup_steps = 600;  // vision heads; 64 images each
-  int list_steps = 1500;
-  int exam_steps = 1200, exam_questions = 12;
-  int careful_steps = 1400;
+  int careful_steps = 1500;
   int mixture_steps = 250;
-  double warmup_rate = 2e-3, list_rate = 1.5e-3, exam_rate = 5e-3, careful_rate = 5e-3,
-         mixture_rate = 5e-4;
+  double warmup_rate = 2e-3, careful_rate = 1.5e-3, mixture_rate = 5e-4;
   double careful_share = 0.35;
   float question_weight = 4, answer_weight = 8;  // of their tokens in the loss
   // Share of such questions among the careful lessons and in the mixture, whose questions the
@@ -201,74 +194,33 @@ void warm_up_vision(QwenPolicy& policy, const Settings& settings) {
 }
 
 // Weight of each completion token. The repeated question and the answer are few tokens beside the
-// list, and take longer to learn; the further questions of an exam are read, not learned.
+// list, and take longer to learn.
 at::Tensor token_weights(const QwenPolicy& policy, const ModelBatch& batch,
                          const Settings& settings) {
   const auto& assets = policy.assets();
   const auto id_of = [&](std::string_view text) {
     return assets.tokenizer.encode_plain(text).back();
   };
-  const auto stop = id_of("."), boxed = assets.tokenizer.encode_plain(">\\boxed{").at(1),
-             brace = id_of("}"), end = assets.config.eos_ids[0];
+  const auto stop = id_of("."), boxed = assets.tokenizer.encode_plain(">\\boxed{").at(1);
   const auto ids = to_vector<std::int64_t>(batch.targets);
   std::vector<float> weights;
   for (std::size_t c = 1; c < batch.completion_offsets.size(); ++c) {
-    enum { list, question, answer, after } part = list;
+    enum { list, question, answer } part = list;
     for (auto at = batch.completion_offsets[c - 1]; at < batch.completion_offsets[c]; ++at) {
       const auto id = ids[std::size_t(at)];
-      weights.push_back(part == list                  ? 1.f
-                        : part == question            ? settings.question_weight
-                        : part == answer || id == end ? settings.answer_weight
-                                                      : 0.f);
+      weights.push_back(part == list       ? 1.f
+                        : part == question ? settings.question_weight
+                                           : settings.answer_weight);
       if (part == list && id == stop) part = question;
       if (id == boxed) part = answer;
-      if (part == answer && id == brace) part = after;
     }
   }
   return to_tensor(weights);
 }
 
-// A careful answer and, below it, many more questions about the same list: reading answers from a
-// list is learned from many answers a picture.
-SftExample exam(const Picture& picture, Rng rng, int questions, double false_premise) {
-  const auto ask = [&] {
-    return text_of(world::random_ask(picture.scene, Rng(rng()), false_premise));
-  };
-  auto prompt = ask();
-  auto completion = world::careful_answer(picture.scene, prompt);
-  for (int q = 1; q < questions; ++q) {
-    const auto question = ask();
-    completion +=
-        fmt::format(" {}\\boxed{{{}}}", question, world::truth_of(picture.scene, question).answer);
-  }
-  return {{.images = {picture.image}, .text = std::move(prompt)}, std::move(completion)};
-}
-
-// What one picture teaches in one step.
-using Lessons = std::function<std::vector<SftExample>(const Picture&, Rng&)>;
-
-Lessons exams(const Settings& settings) {
-  return [=](const Picture& picture, Rng& rng) {
-    return std::vector{
-        exam(picture, Rng(rng()), settings.exam_questions, settings.careful_false_premise)};
-  };
-}
-
-Lessons mixed(const Settings& settings, const world::LessonMix& mix) {
-  return [=](const Picture& picture, Rng& rng) {
-    std::vector<SftExample> examples;
-    for (int q = 0; q < settings.questions; ++q) {
-      auto lesson = world::random_lesson(picture.scene, Rng(rng()), mix);
-      examples.push_back({{.images = {picture.image}, .text = std::move(lesson.prompt)},
-                          std::move(lesson.completion)});
-    }
-    return examples;
-  };
-}
-
 // Lessons on fresh pictures; each picture's lessons stand next to each other and share its encoding.
 void teach(QwenPolicy& policy, const Settings& settings, const char* stage, int steps, double rate,
-           const Lessons& lessons) {
+           const world::LessonMix& mix) {
   AdamW optimizer(policy.weights(), {.beta2 = 0.99, .weight_decay = 0.01, .max_grad_norm = 1});
   const LinearSchedule schedule{rate, steps, std::min(50, steps / 10), 0.02};
   const auto start = std::chrono::steady_clock::now();
@@ -278,7 +230,11 @@ void teach(QwenPolicy& policy, const Settings& settings, const char* stage, int 
     std::vector<SftExample> examples;
     for (int i = 0; i < settings.images; ++i) {
       const auto picture = draw_picture(rng);
-      std::ranges::move(lessons(picture, rng), std::back_inserter(examples));
+      for (int q = 0; q < settings.questions; ++q) {
+        auto lesson = world::random_lesson(picture.scene, Rng(rng()), mix);
+        examples.push_back({{.images = {picture.image}, .text = std::move(lesson.prompt)},
+                            std::move(lesson.completion)});
+      }
     }
     const auto report =
         sft_step(policy, optimizer, examples, schedule(step), true,
@@ -319,13 +275,8 @@ int main(int argc, char** argv) {
   app.add_option("--images", s.images, "pictures a step")->capture_default_str();
   app.add_option("--questions", s.questions, "lessons a picture")->capture_default_str();
   app.add_option("--warmup-steps", s.warmup_steps)->capture_default_str();
-  app.add_option("--list-steps", s.list_steps)->capture_default_str();
-  app.add_option("--exam-steps", s.exam_steps)->capture_default_str();
-  app.add_option("--exam-questions", s.exam_questions, "a picture")->capture_default_str();
   app.add_option("--careful-steps", s.careful_steps)->capture_default_str();
   app.add_option("--mixture-steps", s.mixture_steps)->capture_default_str();
-  app.add_option("--list-rate", s.list_rate)->capture_default_str();
-  app.add_option("--exam-rate", s.exam_rate)->capture_default_str();
   app.add_option("--careful-rate", s.careful_rate)->capture_default_str();
   app.add_option("--mixture-rate", s.mixture_rate)->capture_default_str();
   app.add_option("--careful-share", s.careful_share, "of answers in the mixture")
@@ -345,24 +296,23 @@ int main(int argc, char** argv) {
     if (from.empty()) write_folder(s);
     auto policy = load_policy(from.empty() ? s.out : std::filesystem::path(from));
     if (from.empty()) warm_up_vision(policy, s), save_policy(policy, s.out);
-    const auto careful = mixed(s, {.careful = 0.85,
-                                   .hasty = 0,
-                                   .questioner = 0.15,
-                                   .false_premise = s.careful_false_premise,
-                                   .noise = {}});
-    if (s.list_steps) teach(policy, s, "list", s.list_steps, s.list_rate, careful);
-    if (s.exam_steps) teach(policy, s, "exam", s.exam_steps, s.exam_rate, exams(s));
-    if (s.careful_steps) teach(policy, s, "careful", s.careful_steps, s.careful_rate, careful);
+    if (s.careful_steps)
+      teach(policy, s, "careful", s.careful_steps, s.careful_rate,
+            {.careful = 0.85,
+             .hasty = 0,
+             .questioner = 0.15,
+             .false_premise = s.careful_false_premise,
+             .noise = {}});
     std::filesystem::create_directories(s.out);
     save_policy(policy, s.out / "careful");
     evaluate(policy, "careful");
     if (s.mixture_steps)
       teach(policy, s, "mixture", s.mixture_steps, s.mixture_rate,
-            mixed(s, {.careful = 0.75 * s.careful_share,
-                      .hasty = 0.75 * (1 - s.careful_share),
-                      .questioner = 0.25,
-                      .false_premise = s.mixture_false_premise,
-                      .noise = s.noise}));
+            {.careful = 0.75 * s.careful_share,
+             .hasty = 0.75 * (1 - s.careful_share),
+             .questioner = 0.25,
+             .false_premise = s.mixture_false_premise,
+             .noise = s.noise});
     save_policy(policy, s.out);
     evaluate(policy, "base");
   } catch (const std::exception& error) {
