@@ -114,6 +114,7 @@ from safetensors.torch import load_file, save_file
 folder, source, result, saved = sys.argv[1:]
 assert transformers.__version__ == "4.57.6", transformers.__version__
 transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 model, info = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(
     folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
 assert not info["missing_keys"] and not info["unexpected_keys"], info
