@@ -120,7 +120,8 @@ struct ByDepth {
   void fill(Block<Unit>& block, std::ptrdiff_t row, std::ptrdiff_t unit) const {
     const std::ptrdiff_t first = unit * elements_of<Unit>;
     const auto wide = std::clamp<std::ptrdiff_t>(rows - row, 0, 16);
-    if (wide < 16 || first + 16 * elements_of < Unit >> depth) std::memset(block, 0, sizeof block);
+    const std::ptrdiff_t last = first + 16 * elements_of<Unit>;
+    if (wide < 16 || last > depth) std::memset(block, 0, sizeof block);
     for (int i = 0; i < 16; ++i) {
       const std::ptrdiff_t k = first + i * elements_of<Unit>;
       if (k >= depth) break;
@@ -146,11 +147,11 @@ struct ByStep {
   static constexpr int width = width_, unit_step = 1;
 
   template <class Unit>
-  static void put(const Block<Unit>& block, Unit* panel, std::ptrdiff_t row, std::ptrdiff_t unit,
-                  std::ptrdiff_t units) {
+  static void put(const Block<Unit>& block, int from, Unit* panel, std::ptrdiff_t row,
+                  std::ptrdiff_t unit, std::ptrdiff_t units) {
     constexpr int part = std::min(width, 16);
     for (int k = 0; k < std::min<std::ptrdiff_t>(16, units - unit); ++k)
-      std::memcpy(panel + (unit + k) * width + row, block[k], part * sizeof(Unit));
+      std::memcpy(panel + (unit + k) * width + row, block[k] + from, part * sizeof(Unit));
   }
 };
 
@@ -161,8 +162,8 @@ struct ByTile {
   static constexpr int width = 32, unit_step = 16;
 
   template <class Unit>
-  static void put(const Block<Unit>& block, Unit* panel, std::ptrdiff_t row, std::ptrdiff_t unit,
-                  std::ptrdiff_t) {
+  static void put(const Block<Unit>& block, int, Unit* panel, std::ptrdiff_t row,
+                  std::ptrdiff_t unit, std::ptrdiff_t) {
     std::memcpy(panel + unit * width + row * 16, block, sizeof block);
   }
 };
@@ -177,25 +178,19 @@ constexpr std::ptrdiff_t units_of(std::ptrdiff_t depth) {
 /// Layout::width * units_of(depth) units. `first` is a multiple of the width.
 template <class Layout, class Unit, class Source>
 void pack_panels(const Source& source, std::ptrdiff_t first, std::ptrdiff_t count, Unit* to) {
-  constexpr int part = std::min(Layout::width, 16);
+  constexpr int part = std::min(Layout::width, 16), rows = std::max(Layout::width, 16);
   const std::ptrdiff_t units = units_of<Layout, Unit>(source.depth);
-  alignas(64) Block<Unit> block;
   const std::ptrdiff_t end = round_up(count, Layout::width);
-  for (std::ptrdiff_t row = 0; row < end; row += 16)
-    for (std::ptrdiff_t unit = 0; unit < units; unit += 16) {
-      source.fill(block, first + row, unit);
-      if (Source::by_row != Layout::by_row) turn(block);
-      for (std::ptrdiff_t r = row; r < std::min(row + 16, end); r += part) {
-        Unit* panel = to + r / Layout::width * (Layout::width * units);
-        if constexpr (part == 16) {
-          Layout::put(block, panel, r % Layout::width, unit, units);
-        } else {
-          for (int k = 0; k < std::min<std::ptrdiff_t>(16, units - unit); ++k)
-            std::memcpy(panel + (unit + k) * Layout::width, &block[k][r - row],
-                        part * sizeof(Unit));
-        }
+  alignas(64) Block<Unit> block;
+  for (std::ptrdiff_t top = 0; top < end; top += rows)
+    for (std::ptrdiff_t unit = 0; unit < units; unit += 16)
+      for (std::ptrdiff_t row = top; row < top + rows; row += 16) {  // both halves of a cache line
+        source.fill(block, first + row, unit);
+        if (Source::by_row != Layout::by_row) turn(block);
+        for (std::ptrdiff_t r = row; r < std::min(row + 16, end); r += part)
+          Layout::put(block, int(r - row), to + r / Layout::width * (Layout::width * units),
+                      r % Layout::width, unit, units);
       }
-    }
 }
 
 }  // namespace matrix
