@@ -1,8 +1,8 @@
 # Units that are compiled for several levels of x86-64, whatever the flags of the rest: the program
 # chooses among them when it runs (visplay/core/simd_level.hpp).
 #
-# visplay_simd_units(core kernels/objective_stock_unit.ipp portable avx2 avx512) adds to visplay_core a
-# unit for each of these levels.
+# visplay_simd_units(core kernels/objective_stock_unit.ipp) adds to visplay_core a unit for each of the
+# levels portable, avx2 and avx512, or for those that are named behind it.
 include_guard()
 
 function(visplay_simd_units name body)
@@ -12,12 +12,16 @@ function(visplay_simd_units name body)
     return()
   endif()
   get_filename_component(stem "${body}" NAME_WE)
+  set(levels ${ARGN})
+  if(NOT levels)
+    set(levels portable avx2 avx512)
+  endif()
   set(flags_portable -march=x86-64)
   set(flags_avx2 -march=x86-64-v3)
   set(flags_avx512 -march=x86-64-v4)
   set(flags_avx512_bf16 ${flags_avx512} -mavx512bf16)
   set(flags_amx ${flags_avx512_bf16} -mamx-tile -mamx-bf16)
-  foreach(level IN LISTS ARGN)
+  foreach(level IN LISTS levels)
     set(unit "${PROJECT_BINARY_DIR}/bodies/simd/${stem}_${level}.cpp")
     file(CONFIGURE OUTPUT "${unit}" CONTENT "#include <visplay/${body}>\n" @ONLY)
     # Multiplications and additions may fuse here: a level fixes its own rounding.

@@ -406,6 +406,7 @@ set(VISPLAY_TESTS_rollout
     rollout/conformance_test.cpp
     rollout/scripted_engine_test.cpp)
 set(VISPLAY_TESTS_tensor
+    tensor/linear_log_probs_test.cpp
     tensor/objective_test.cpp
     tensor/rowwise_test.cpp)
 set(VISPLAY_TESTS_text

@@ -289,11 +289,30 @@ class Forward : Common<Tiles, T> {
       weighted += factor * (double(part.weighted[t]) + moved * double(part.sum[t]));
       squares += factor * factor * double(part.squares[t]);
     }
-    const double log_sum = std::log(sum);
-    result.log_probs[token] = float(double(target) - double(shift) - log_sum);
-    result.entropy[token] = float(log_sum - weighted / sum);
+    // The target's logit once more in double; where the token has most of the probability its error
+    // is in the sum too and cancels.
+    const double chosen = target_logit(token), error = chosen - double(target);
+    const double entropy_sum = std::log(sum);
+    const double log_sum = entropy_sum + error * std::exp(double(target) - double(shift)) / sum;
+    result.log_probs[token] = float(chosen - double(shift) - log_sum);
+    result.entropy[token] = float(entropy_sum - weighted / sum);
     result.sum_squares[token] = float(squares / (sum * sum));
     result.log_sums[token] = float(double(shift) + log_sum);
+  }
+
+  [[nodiscard]] double target_logit(std::int64_t token) const {
+    constexpr std::int64_t lanes = 8;  // sums that do not wait for each other
+    const ByRow<T> hidden = rows_of<T>(plan.hidden);
+    const T *x = hidden.data + token * hidden.stride,
+            *w = head.data + plan.targets[token] * head.stride;
+    double sums_of_lanes[lanes] = {}, sum = 0;
+    std::int64_t h = 0;
+    for (; h + lanes <= plan.depth(); h += lanes)
+      for (std::int64_t i = 0; i < lanes; ++i)
+        sums_of_lanes[i] += double(to_float(x[h + i])) * double(to_float(w[h + i]));
+    for (; h < plan.depth(); ++h) sum += double(to_float(x[h])) * double(to_float(w[h]));
+    for (const double lane : sums_of_lanes) sum += lane;
+    return sum * double(plan.inverse_temperature);
   }
 
   std::int64_t slice, slices;
