@@ -7,6 +7,7 @@ set(VISPLAY_CORE_HEADERS
     core/error.hpp
     core/field.hpp
     core/grouped_span.hpp
+    core/huge_buffer.hpp
     core/macros.hpp
     core/metrics.hpp
     core/pack.hpp
@@ -146,14 +147,22 @@ set(VISPLAY_CORE_HEADERS
     world/scene.hpp
     world/split.hpp
     kernels/attention.hpp
+    kernels/float_matrix.hpp
     kernels/lanes.hpp
+    kernels/linear_log_probs.hpp
+    kernels/linear_log_probs_pass.hpp
+    kernels/linear_log_probs_plan.hpp
+    kernels/linear_log_probs_tiles.hpp
     kernels/objective.hpp
     kernels/objective_pass.hpp
     kernels/objective_report.hpp
     kernels/objective_stock.hpp
     kernels/paged_attention.hpp
-    kernels/resample.hpp)
+    kernels/panels.hpp
+    kernels/resample.hpp
+    kernels/tiles.hpp)
 set(VISPLAY_CORE_BODIES
+    core/huge_buffer.ipp
     core/parallel.ipp
     core/settings.ipp
     core/simd_level.ipp
@@ -200,6 +209,7 @@ set(VISPLAY_CORE_BODIES
     world/scene.ipp
     world/split.ipp
     kernels/attention.ipp
+    kernels/linear_log_probs.ipp
     kernels/objective.ipp
     kernels/objective_stock.ipp
     kernels/paged_attention.ipp
@@ -406,6 +416,7 @@ set(VISPLAY_TESTS_io
 set(VISPLAY_TESTS_kernels
     kernels/attention_test.cpp
     kernels/lanes_test.cpp
+    kernels/linear_log_probs_test.cpp
     kernels/objective_test.cpp
     kernels/paged_attention_test.cpp)
 set(VISPLAY_TESTS_loss
@@ -447,6 +458,7 @@ set(VISPLAY_TESTS_rollout
     rollout/conformance_test.cpp
     rollout/scripted_engine_test.cpp)
 set(VISPLAY_TESTS_tensor
+    tensor/linear_log_probs_test.cpp
     tensor/objective_test.cpp
     tensor/rowwise_test.cpp)
 set(VISPLAY_TESTS_text

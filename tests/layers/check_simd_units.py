@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-OF_LEVEL = re.compile(r"visplay::(avx2|avx512|portable)::|passes_at<\(visplay::SimdLevel\)")
+OF_LEVEL = re.compile(r"visplay::(avx2|avx512|avx512_bf16|amx|portable)::|passes_at<\(visplay::SimdLevel\)")
 HEAD = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 NEWER = re.compile(r"\t(v[a-z]\w+|.*%[yz]mm)")
 
@@ -27,7 +27,7 @@ def weak_functions(listing: str) -> dict[str, set[str]]:
         if line.endswith(":"):
             member = line[:-1]
         match = re.match(r"[0-9a-f]* +[WVu] (.*)", line)
-        if re.search(r"_unit_avx\d+\.", member):
+        if re.search(r"_unit_(avx\w+|amx)\.", member):
             found.setdefault(member, set())
             if match and not OF_LEVEL.search(match.group(1)):
                 found[member].add(match.group(1))

@@ -1,5 +1,4 @@
 // The fused row functions against the same formulas written with ATen, forward and backward.
-#include <visplay/tensor/linear_log_probs.hpp>
 #include <visplay/tensor/rowwise.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -62,25 +61,4 @@ TEST_CASE("silu_gate, value and gradients, is silu(gate) * up") {
   check_same([](const auto& in) { return silu_gate(in[0], in[1]); },
              [](const auto& in) { return at::silu(in[0]) * in[1]; },
              {at::randn({33, 37}) * 4, at::randn({33, 37})});
-}
-
-TEST_CASE("linear_log_probs is log_softmax of the logits at the chosen token") {
-  at::manual_seed(4);
-  const auto temperature = GENERATE(1., 0.7);
-  // 50,000 rows of vocabulary: several chunks for 200 tokens.
-  const auto hidden = at::randn({200, 8}), head = at::randn({50000, 8});
-  const auto targets = at::randint(50000, {200}, at::kLong);
-  const auto theirs = [&](const std::vector<at::Tensor>& in) {
-    return at::log_softmax(at::linear(in[0], in[1]) / temperature, 1)
-        .gather(1, targets.unsqueeze(1))
-        .squeeze(1);
-  };
-  check_same(
-      [&](const auto& in) {
-        return linear_log_probs(in[0], in[1], targets, temperature).log_probs;
-      },
-      theirs, {hidden, head});
-  const auto log_p = at::log_softmax(at::linear(hidden, head) / temperature, 1);
-  const auto entropy = linear_log_probs(hidden, head, targets, temperature).entropy;
-  CHECK((entropy + (log_p.exp() * log_p).sum(1)).abs().max().item<double>() < 2e-5);
 }

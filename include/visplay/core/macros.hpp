@@ -19,7 +19,13 @@
 // The instruction set this unit is compiled for. Types whose code depends on it live in the inline
 // namespace of that name, so that units built for different processors can be linked into one
 // program.
-#if defined(__AVX512F__)
+#if defined(__AMX_BF16__) && defined(__AVX512BF16__)
+#define VISPLAY_ISA amx
+#define VISPLAY_REGISTER_BYTES 64
+#elif defined(__AVX512BF16__) && defined(__AVX512VL__)
+#define VISPLAY_ISA avx512_bf16
+#define VISPLAY_REGISTER_BYTES 64
+#elif defined(__AVX512F__)
 #define VISPLAY_ISA avx512
 #define VISPLAY_REGISTER_BYTES 64
 #elif defined(__AVX2__)

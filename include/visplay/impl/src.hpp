@@ -3,6 +3,7 @@
 #pragma once
 
 #include <visplay/cluster/agglomerative.ipp>
+#include <visplay/core/huge_buffer.ipp>
 #include <visplay/core/parallel.ipp>
 #include <visplay/core/settings.ipp>
 #include <visplay/core/simd_level.ipp>
@@ -14,6 +15,7 @@
 #include <visplay/grade/polynomial.ipp>
 #include <visplay/grade/words.ipp>
 #include <visplay/kernels/attention.ipp>
+#include <visplay/kernels/linear_log_probs.ipp>
 #include <visplay/kernels/objective.ipp>
 #include <visplay/kernels/objective_stock.ipp>
 #include <visplay/kernels/paged_attention.ipp>

@@ -11,6 +11,8 @@ template <class Objective>
 Passes<Objective> stock_passes() {
 #ifdef VISPLAY_SIMD_UNITS
   switch (simd_level()) {
+    case SimdLevel::amx:
+    case SimdLevel::avx512_bf16:
     case SimdLevel::avx512:
       return passes_at<SimdLevel::avx512, Objective>();
     case SimdLevel::avx2:

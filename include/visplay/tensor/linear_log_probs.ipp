@@ -3,73 +3,148 @@
 
 #include <visplay/tensor/linear_log_probs.hpp>
 
-#include <algorithm>
+#include <memory>
+#include <mutex>
 
 namespace visplay {
 namespace detail {
 
-// Rows a chunk: about 16 MiB of float32 logits.
-VISPLAY_INLINE std::int64_t rows_per_chunk(std::int64_t vocabulary) {
-  return std::max<std::int64_t>(1, (4 << 20) / vocabulary);
+/// The kernel's threads, as many as ATen uses. One call at a time: others wait.
+class HeadPool {
+ public:
+  template <class Body>
+  static void run(const Body& body) {
+    static HeadPool shared;
+    const std::lock_guard lock(shared.mutex_);
+    const int threads = std::max(1, at::get_num_threads());
+    if (!shared.pool_ || shared.pool_->threads() != threads)
+      shared.pool_ = std::make_unique<ThreadPool>(threads);
+    body(*shared.pool_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unique_ptr<ThreadPool> pool_;
+};
+
+inline std::span<float> span_of(const at::Tensor& t) {
+  return {t.mutable_data_ptr<float>(), std::size_t(t.numel())};
+}
+inline std::span<const float> const_span_of(const at::Tensor& t) {
+  return {t.const_data_ptr<float>(), std::size_t(t.numel())};
 }
 
-VISPLAY_INLINE at::Tensor scaled_logits(const at::Tensor& hidden, const at::Tensor& head,
-                                        double temperature) {
-  const auto logits = at::linear(hidden, head).to(at::kFloat);
-  return temperature == 1 ? logits : logits.div(temperature);
+inline FloatType float_type_of(const at::Tensor& t) {
+  check(t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16),
+        "linear_log_probs: expected float32 or bfloat16 on the CPU, got {} on {}",
+        c10::toString(t.scalar_type()), t.device().str());
+  return t.scalar_type() == at::kFloat ? FloatType::float32 : FloatType::bfloat16;
 }
+
+inline FloatMatrix matrix_of(const at::Tensor& t) {
+  return {t.const_data_ptr(), float_type_of(t), t.size(0), t.size(1), t.size(1)};
+}
+inline MutableFloatMatrix mutable_matrix_of(const at::Tensor& t) {
+  if (!t.defined()) return {};
+  return {t.mutable_data_ptr(), float_type_of(t), t.size(0), t.size(1), t.size(1)};
+}
+
+/// The tensors of a call in the kernel's terms.
+struct HeadCall {
+  HeadCall(const at::Tensor& hidden_in, const at::Tensor& head_in, const at::Tensor& targets_in,
+           double temperature)
+      : hidden(hidden_in.detach().contiguous()),
+        head(head_in.detach().contiguous()),
+        targets(targets_in.contiguous()),
+        input{matrix_of(hidden),
+              matrix_of(head),
+              {targets.const_data_ptr<std::int64_t>(), std::size_t(targets.numel())},
+              0,
+              float(temperature)} {}
+
+  at::Tensor hidden, head, targets;
+  LinearLogProbsInput input;
+};
 
 VISPLAY_INLINE TensorList LinearLogProbsFunction::forward(AutogradContext* ctx,
                                                           const at::Tensor& hidden,
                                                           const at::Tensor& head,
                                                           const at::Tensor& targets,
                                                           double temperature) {
-  const auto n = hidden.size(0), step = rows_per_chunk(head.size(0));
-  auto log_probs = at::empty({n}, at::kFloat), entropy = at::empty({n}, at::kFloat);
-  for (std::int64_t at = 0; at < n; at += step) {
-    const auto count = std::min(step, n - at);
-    const auto log_p =
-        at::log_softmax(scaled_logits(hidden.narrow(0, at, count), head, temperature), 1);
-    log_probs.narrow(0, at, count)
-        .copy_(log_p.gather(1, targets.narrow(0, at, count).unsqueeze(1)).squeeze(1));
-    entropy.narrow(0, at, count).copy_(-(log_p.exp() * log_p).sum(1));
-  }
-  ctx->save_for_backward({hidden, head, targets});
+  const HeadCall call(hidden, head, targets, temperature);
+  const auto n = hidden.size(0);
+  const auto log_probs = at::empty({n}, at::kFloat), entropy = at::empty({n}, at::kFloat),
+             log_sums = at::empty({n}, at::kFloat);
+  HeadPool::run([&](ThreadPool& pool) {
+    visplay::linear_log_probs(call.input,
+                              {.log_probs = span_of(log_probs),
+                               .entropy = span_of(entropy),
+                               .log_sums = span_of(log_sums)},
+                              pool);
+  });
+  ctx->save_for_backward({hidden, head, targets, log_sums, entropy.clone()});
   ctx->saved_data["temperature"] = temperature;
-  ctx->mark_non_differentiable({entropy});
+  ctx->set_materialize_grads(false);
   return {log_probs, entropy};
 }
 
-// d log_prob / dz = onehot(target) - softmax(z).
 VISPLAY_INLINE TensorList LinearLogProbsFunction::backward(AutogradContext* ctx, TensorList grads) {
   const auto saved = ctx->get_saved_variables();
-  const auto &hidden = saved[0], &head = saved[1], &targets = saved[2];
-  const double temperature = ctx->saved_data["temperature"].toDouble();
-  const auto n = hidden.size(0), step = rows_per_chunk(head.size(0));
-  auto grad_hidden = at::empty_like(hidden), grad_head = at::zeros_like(head);
-  for (std::int64_t at = 0; at < n; at += step) {
-    const auto count = std::min(step, n - at);
-    const auto rows = hidden.narrow(0, at, count);
-    const auto g = (grads[0].narrow(0, at, count) / temperature).unsqueeze(1);
-    auto dz = at::softmax(scaled_logits(rows, head, temperature), 1).mul_(-g);
-    dz.scatter_add_(1, targets.narrow(0, at, count).unsqueeze(1), g);
-    dz = dz.to(head.scalar_type());
-    grad_hidden.narrow(0, at, count).copy_(dz.mm(head));
-    grad_head.addmm_(dz.t(), rows);
-  }
+  const HeadCall call(saved[0], saved[1], saved[2], ctx->saved_data["temperature"].toDouble());
+  const auto coefficients = [](const at::Tensor& grad) {
+    return grad.defined() ? grad.to(at::kFloat).contiguous() : grad;
+  };
+  const at::Tensor by_log_prob = coefficients(grads[0]), by_entropy = coefficients(grads[1]);
+  const auto span = [](const at::Tensor& t) {
+    return t.defined() ? const_span_of(t) : std::span<const float>();
+  };
+  at::Tensor grad_hidden, grad_head;
+  if (ctx->needs_input_grad(0)) grad_hidden = at::empty_like(call.hidden);
+  if (ctx->needs_input_grad(1)) grad_head = at::empty_like(call.head);
+  HeadPool::run([&](ThreadPool& pool) {
+    linear_log_probs_backward(call.input, const_span_of(saved[3]), const_span_of(saved[4]),
+                              {span(by_log_prob), span(by_entropy)},
+                              {mutable_matrix_of(grad_hidden), mutable_matrix_of(grad_head)}, pool);
+  });
   return {grad_hidden, grad_head, {}, {}};
+}
+
+VISPLAY_INLINE void check_head_call(const at::Tensor& hidden, const at::Tensor& head,
+                                    const at::Tensor& targets) {
+  check(hidden.dim() == 2 && head.dim() == 2 && hidden.size(1) == head.size(1) &&
+            targets.dim() == 1 && targets.size(0) == hidden.size(0) &&
+            targets.scalar_type() == at::kLong,
+        "linear_log_probs: expected hidden [n, D], head [V, D] and int64 targets [n]");
 }
 
 }  // namespace detail
 
 VISPLAY_INLINE TokenLogProbs linear_log_probs(const at::Tensor& hidden, const at::Tensor& head,
                                               const at::Tensor& targets, double temperature) {
-  check(hidden.dim() == 2 && head.dim() == 2 && hidden.size(1) == head.size(1) &&
-            targets.dim() == 1 && targets.size(0) == hidden.size(0),
-        "linear_log_probs: expected hidden [n, D], head [V, D] and targets [n]");
-  check(temperature > 0, "linear_log_probs: expected a temperature above 0, got {}", temperature);
+  detail::check_head_call(hidden, head, targets);
   auto both = detail::LinearLogProbsFunction::apply(hidden, head, targets, temperature);
   return {both[0], both[1]};
+}
+
+VISPLAY_INLINE LinearLogProbsResult linear_log_probs_with_gradient(
+    const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
+    const CoefficientsOf& coefficients_of) {
+  detail::check_head_call(hidden, head, targets);
+  const detail::HeadCall call(hidden, head, targets, temperature);
+  LinearLogProbsResult result{
+      {at::empty({hidden.size(0)}, at::kFloat), at::empty({hidden.size(0)}, at::kFloat)},
+      at::empty_like(call.hidden),
+      at::empty_like(call.head)};
+  detail::HeadPool::run([&](ThreadPool& pool) {
+    linear_log_probs_with_gradient(call.input,
+                                   {.log_probs = detail::span_of(result.tokens.log_probs),
+                                    .entropy = detail::span_of(result.tokens.entropy)},
+                                   coefficients_of,
+                                   {detail::mutable_matrix_of(result.hidden_gradient),
+                                    detail::mutable_matrix_of(result.head_gradient)},
+                                   pool);
+  });
+  return result;
 }
 
 }  // namespace visplay

@@ -1,0 +1,90 @@
+// linear_log_probs: from hidden states to log-probs of chosen tokens, their entropy and gradients,
+// without the logits in memory (the "fused head").
+//
+//   z = hidden . head^T / T                                       [N, V], one tile at a time
+//   log_prob = z[target] - log sum e^z,  entropy = log sum e^z - sum p z,  p = softmax(z)
+//   d(objective)/dz_j = a (1[j = target] - p_j) - b p_j (log p_j + entropy)
+//
+// for coefficients a = d(objective)/d(log_prob) and b = d(objective)/d(entropy) of each token. The
+// backward pass computes z again, by blocks of the vocabulary.
+//
+//   linear_log_probs(head, {.log_probs = values, .entropy = entropies}, pool);
+//   linear_log_probs_with_gradient(head, out, grpo_coefficients, {hidden_gradient, head_gradient}, pool);
+//
+// Shapes: N tokens, H hidden size, V vocabulary. Work: 2NHV, with gradient 8NHV. Reads the head once
+// per 384 tokens. Working memory (kept by the calling thread): below 8 MiB without gradient for H up
+// to 4,096; with gradient about 8 bytes N H and 24 MiB. bfloat16 inputs are multiplied by AMX or
+// AVX512-BF16 where the processor has them, else as float32; all sums are float32 or double. The
+// result is the same to the bit for any number of threads and from call to call, at one level of
+// instruction set (core/simd_level.hpp). docs/kernels.md tells how it became what it is.
+#pragma once
+
+#include <visplay/core/parallel.hpp>
+#include <visplay/core/simd_level.hpp>
+#include <visplay/kernels/float_matrix.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+namespace visplay {
+
+struct LinearLogProbsInput {
+  FloatMatrix hidden;                     ///< [N, H], after the final norm
+  FloatMatrix head;                       ///< [V or more, H], of the same type
+  std::span<const std::int64_t> targets;  ///< [N], in [0, V), or negative: the row is ignored
+  std::int64_t vocabulary = 0;            ///< V, if the head has padded rows behind it; 0: all rows
+  float temperature = 1;                  ///< T > 0
+};
+
+/// What is computed of each token; an empty span: not wanted. An ignored row gets zeros.
+struct LinearLogProbsOutput {
+  std::span<float> log_probs{};    ///< [N], at temperature T
+  std::span<float> entropy{};      ///< [N] in nats
+  std::span<float> sum_squares{};  ///< [N]: sum p^2, the probability that two samples agree
+  std::span<float> log_sums{};     ///< [N]: log sum e^z, what the backward pass needs
+};
+
+/// Of an objective, per token; empty: zero. Ignored rows count as zero.
+struct LinearLogProbsCoefficients {
+  std::span<const float> log_probs{};  ///< [N]: d(objective)/d(log_prob)
+  std::span<const float> entropy{};    ///< [N]: d(objective)/d(entropy)
+};
+
+/// Where gradients go; all is overwritten, padded rows of the head with zero. No data: not wanted.
+struct LinearLogProbsGradient {
+  MutableFloatMatrix hidden;  ///< [N, H], float32 or bfloat16
+  MutableFloatMatrix head;    ///< as the head, float32 or bfloat16
+};
+
+/// The coefficients of an objective, once the log-probs and entropies of all rows are known. What
+/// they view must live until the call that asked returns.
+using CoefficientsOf = std::function<LinearLogProbsCoefficients(std::span<const float> log_probs,
+                                                                std::span<const float> entropy)>;
+
+/// Without gradient.
+/// @throws Error if shapes, types, targets or the temperature do not fit
+void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
+                      ThreadPool& pool);
+
+/// The gradient from the log-sums, and if entropy has coefficients the entropies, of the forward
+/// pass at the same level: what an autograd function keeps.
+/// @param log_sums, entropy  [N] each
+/// @throws Error as above
+void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sums,
+                               std::span<const float> entropy,
+                               const LinearLogProbsCoefficients& coefficients,
+                               const LinearLogProbsGradient& gradient, ThreadPool& pool);
+
+/// Forward pass, the objective, backward pass.
+/// @throws Error as above, and what `coefficients_of` throws
+void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
+                                    const LinearLogProbsOutput& output,
+                                    const CoefficientsOf& coefficients_of,
+                                    const LinearLogProbsGradient& gradient, ThreadPool& pool);
+
+}  // namespace visplay
+
+#ifdef VISPLAY_HEADER_ONLY
+#include <visplay/kernels/linear_log_probs.ipp>
+#endif

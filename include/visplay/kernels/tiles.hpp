@@ -1,0 +1,148 @@
+// Tiles: the innermost matrix product, one panel of the left operand times one of the right.
+//
+//   c[i][j] = sum_k left(i, k) right(j, k),  i < rows, j < columns
+//
+// `columns` is two packs (or two tiles of AMX), so that what follows a product works on whole
+// registers. c is [rows][columns] float32. Sums over k are kept short: every 128 or 256 units a fresh
+// accumulator starts and the last is added to c, and AMX sums 32 products before it adds, so that
+// rounding grows with the square root of a few dozen additions instead of thousands.
+//
+//   FloatTiles    float32 units, any processor: fused multiply-adds where it has them
+//   PairTiles     pairs of bfloat16, AVX512-BF16 (vdpbf16ps)
+//   AmxTiles      pairs of bfloat16, AMX: 2 x 2 tiles in registers, the other four take operands.
+//                 `between(step, steps)` is called after each of the steps over k: the vector units
+//                 are idle meanwhile, and other work hides there.
+#pragma once
+
+#include <visplay/kernels/lanes.hpp>
+#include <visplay/kernels/panels.hpp>
+
+namespace visplay {
+inline namespace VISPLAY_ISA {
+namespace matrix {
+
+struct FloatTiles {
+  using Unit = float;
+  static constexpr int rows = Pack::lanes == 16 ? 8 : 4, columns = 2 * Pack::lanes;
+  static constexpr bool overlaps = false;
+  using Left = ByStep<rows>;
+  using Right = ByStep<columns>;
+
+  struct Session {};
+
+  template <class Between>
+  static void multiply(const float* left, const float* right, std::ptrdiff_t units, float* c,
+                       const Between&) {
+    constexpr std::ptrdiff_t chunk = 256;
+    for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
+      Pack sum[rows][2];
+      for (std::ptrdiff_t k = begin; k < std::min(units, begin + chunk); ++k) {
+        const Pack b0 = load(right + k * columns), b1 = load(right + k * columns + Pack::lanes);
+        for (int i = 0; i < rows; ++i) {
+          const Pack a(left[k * rows + i]);
+          sum[i][0].v += a.v * b0.v;
+          sum[i][1].v += a.v * b1.v;
+        }
+      }
+      for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < 2; ++j) {
+          float* to = c + i * columns + j * Pack::lanes;
+          store(to, begin == 0 ? sum[i][j] : load(to) + sum[i][j]);
+        }
+    }
+  }
+};
+
+#if defined(__AVX512BF16__)
+struct PairTiles {
+  using Unit = Pair;
+  static constexpr int rows = 8, columns = 32;
+  static constexpr bool overlaps = false;
+  using Left = ByStep<rows>;
+  using Right = ByStep<columns>;
+
+  struct Session {};
+
+  template <class Between>
+  static void multiply(const Pair* left, const Pair* right, std::ptrdiff_t units, float* c,
+                       const Between&) {
+    constexpr std::ptrdiff_t chunk = 128;
+    for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
+      __m512 sum[rows][2];
+      for (auto& row : sum) row[0] = row[1] = _mm512_setzero_ps();
+      for (std::ptrdiff_t k = begin; k < std::min(units, begin + chunk); ++k) {
+        const auto b0 = (__m512bh)_mm512_load_si512(right + k * columns);
+        const auto b1 = (__m512bh)_mm512_load_si512(right + k * columns + 16);
+        for (int i = 0; i < rows; ++i) {
+          const auto a = (__m512bh)_mm512_set1_epi32(int(left[k * rows + i]));
+          sum[i][0] = _mm512_dpbf16_ps(sum[i][0], a, b0);
+          sum[i][1] = _mm512_dpbf16_ps(sum[i][1], a, b1);
+        }
+      }
+      for (int i = 0; i < rows; ++i)
+        for (int j = 0; j < 2; ++j) {
+          float* to = c + i * columns + j * 16;
+          _mm512_store_ps(to, begin == 0 ? sum[i][j] : _mm512_load_ps(to) + sum[i][j]);
+        }
+    }
+  }
+};
+#endif
+
+#if defined(__AMX_BF16__)
+struct AmxTiles {
+  using Unit = Pair;
+  static constexpr int rows = 32, columns = 32;
+  static constexpr bool overlaps = true;
+  using Left = ByTile<true>;
+  using Right = ByTile<false>;
+
+  /// The tile registers of a thread, eight of 16 rows of 64 bytes, while it lives.
+  struct Session {
+    Session() {
+      struct alignas(64) {
+        std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+        std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+        std::uint8_t row_count[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+      } configuration;
+      asm volatile("" : : "r"(&configuration) : "memory");  // g++ reads 8 of the 64 bytes only
+      _tile_loadconfig(&configuration);
+    }
+    ~Session() { _tile_release(); }
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+  };
+
+  // The fences: g++'s tile intrinsics do not say that they read and write memory.
+  template <class Between>
+  static inline void multiply(const Pair* left, const Pair* right, std::ptrdiff_t units, float* c,
+                              Between&& between) {
+    asm volatile("" ::: "memory");
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    const int steps = int(units / 16);
+    for (int step = 0; step < steps; ++step, left += 512, right += 512) {
+      _tile_loadd(4, left, 64);
+      _tile_loadd(6, right, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(7, right + 256, 64);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_loadd(5, left + 256, 64);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+      between(step, steps);
+    }
+    _tile_stored(0, c, 128);
+    _tile_stored(1, c + 16, 128);
+    _tile_stored(2, c + 16 * columns, 128);
+    _tile_stored(3, c + 16 * columns + 16, 128);
+    asm volatile("" ::: "memory");
+  }
+};
+#endif
+
+}  // namespace matrix
+}  // namespace VISPLAY_ISA
+}  // namespace visplay

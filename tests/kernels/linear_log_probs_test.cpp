@@ -1,0 +1,343 @@
+// linear_log_probs against the same formulas in double over the same inputs, at every level of
+// instruction set that this machine has.
+#include <visplay/core/error.hpp>
+#include <visplay/core/rng.hpp>
+#include <visplay/core/simd_level.hpp>
+#include <visplay/kernels/linear_log_probs.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+using namespace visplay;
+
+namespace {
+
+constexpr FloatType types[] = {FloatType::bfloat16, FloatType::float32};
+
+/// A matrix in the storage of a kernel, and the very same values in double.
+struct Values {
+  FloatType type;
+  std::int64_t rows, columns, stride;
+  std::vector<std::byte> bytes;
+
+  Values(FloatType type, std::int64_t rows, std::int64_t columns, std::int64_t padding = 0)
+      : type(type),
+        rows(rows),
+        columns(columns),
+        stride(columns + padding),
+        bytes(std::size_t(rows * stride * size()), std::byte{0x3f}) {}
+  static Values random(FloatType type, std::int64_t rows, std::int64_t columns, double scale,
+                       Rng rng) {
+    Values v(type, rows, columns, 3);
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t c = 0; c < columns; ++c) v.set(r, c, float(scale * rng.normal()));
+    return v;
+  }
+
+  [[nodiscard]] std::int64_t size() const { return type == FloatType::float32 ? 4 : 2; }
+  void set(std::int64_t r, std::int64_t c, float x) {
+    auto bits = std::bit_cast<std::uint32_t>(x);
+    if (type == FloatType::bfloat16) bits >>= 16;
+    std::memcpy(&bytes[std::size_t((r * stride + c) * size())], &bits, std::size_t(size()));
+  }
+  [[nodiscard]] double operator()(std::int64_t r, std::int64_t c) const {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &bytes[std::size_t((r * stride + c) * size())], std::size_t(size()));
+    return double(std::bit_cast<float>(type == FloatType::bfloat16 ? bits << 16 : bits));
+  }
+  [[nodiscard]] FloatMatrix view() const { return {bytes.data(), type, rows, columns, stride}; }
+  [[nodiscard]] MutableFloatMatrix view() { return {bytes.data(), type, rows, columns, stride}; }
+};
+
+struct Shape {
+  std::int64_t tokens, depth, vocabulary, padding;
+  float temperature;
+};
+
+struct Example {
+  Shape shape;
+  Values hidden, head;
+  std::vector<std::int64_t> targets;
+  std::vector<float> by_log_prob, by_entropy;
+
+  Example(FloatType type, const Shape& shape, double spread = 3)
+      : shape(shape),
+        hidden(Values::random(type, shape.tokens, shape.depth, 1, Rng(1))),
+        head(Values::random(type, shape.vocabulary + shape.padding, shape.depth,
+                            spread / std::sqrt(double(shape.depth)), Rng(2))) {
+    Rng rng(3);
+    for (std::int64_t t = 0; t < shape.tokens; ++t) {
+      targets.push_back(std::int64_t(rng.below(std::uint64_t(shape.vocabulary))));
+      by_log_prob.push_back(float(rng.normal()));
+      by_entropy.push_back(float(rng.normal()));
+    }
+  }
+
+  [[nodiscard]] LinearLogProbsInput input() const {
+    return {hidden.view(), head.view(), targets, shape.vocabulary, shape.temperature};
+  }
+  [[nodiscard]] CoefficientsOf coefficients() const {
+    return [this](auto, auto) { return LinearLogProbsCoefficients{by_log_prob, by_entropy}; };
+  }
+};
+
+struct Results {
+  std::vector<float> log_probs, entropy, sum_squares;
+  Values hidden, head;
+
+  Results(const Example& example, int threads)
+      : log_probs(example.targets.size(), 7.f),
+        entropy(log_probs),
+        sum_squares(log_probs),
+        hidden(example.hidden),
+        head(example.head) {
+    ThreadPool pool(threads);
+    linear_log_probs_with_gradient(
+        example.input(), {.log_probs = log_probs, .entropy = entropy, .sum_squares = sum_squares},
+        example.coefficients(), {hidden.view(), head.view()}, pool);
+  }
+  bool operator==(const Results& other) const {
+    return log_probs == other.log_probs && entropy == other.entropy &&
+           sum_squares == other.sum_squares && hidden.bytes == other.hidden.bytes &&
+           head.bytes == other.head.bytes;
+  }
+};
+
+/// The formulas of the header in double. `*_size` is the sum of the magnitudes that a gradient is a
+/// sum of, before they cancel: what rounding is relative to.
+struct Exact {
+  std::vector<double> log_probs, entropy, sum_squares, hidden, head, hidden_size, head_size;
+
+  explicit Exact(const Example& e)
+      : log_probs(e.targets.size()), entropy(log_probs), sum_squares(log_probs) {
+    const auto [n, depth, vocabulary, padding, temperature] = e.shape;
+    hidden.resize(std::size_t(n * depth)), hidden_size = hidden;
+    head.resize(std::size_t((vocabulary + padding) * depth)), head_size = head;
+    for (std::int64_t t = 0; t < n; ++t)
+      if (e.targets[std::size_t(t)] >= 0) add(e, t);
+  }
+
+ private:
+  void add(const Example& e, std::int64_t t) {
+    const auto [n, depth, vocabulary, padding, temperature] = e.shape;
+    const auto i = std::size_t(t);
+    std::vector<double> z;
+    for (std::int64_t v = 0; v < vocabulary; ++v) {
+      double dot = 0;
+      for (std::int64_t h = 0; h < depth; ++h) dot += e.hidden(t, h) * e.head(v, h);
+      z.push_back(dot / double(temperature));
+    }
+    const double largest = std::ranges::max(z);
+    double sum = 0;
+    for (const double x : z) sum += std::exp(x - largest);
+    for (double& x : z) x -= largest + std::log(sum);
+    log_probs[i] = z[std::size_t(e.targets[i])];
+    for (const double x : z) {
+      entropy[i] -= std::exp(x) * x;
+      sum_squares[i] += std::exp(2 * x);
+    }
+    for (std::int64_t v = 0; v < vocabulary; ++v) {
+      const double log_p = z[std::size_t(v)], p = std::exp(log_p);
+      const double a = double(e.by_log_prob[i]), b = double(e.by_entropy[i]);
+      const double g =
+          (a * ((v == e.targets[i]) - p) - b * p * (log_p + entropy[i])) / double(temperature);
+      const double size = (std::abs(a) * ((v == e.targets[i]) + p) +
+                           std::abs(b) * p * (std::abs(log_p) + entropy[i])) /
+                          double(temperature);
+      for (std::int64_t h = 0; h < depth; ++h) {
+        const auto x = std::size_t(t * depth + h), w = std::size_t(v * depth + h);
+        hidden[x] += g * e.head(v, h), hidden_size[x] += size * std::abs(e.head(v, h));
+        head[w] += g * e.hidden(t, h), head_size[w] += size * std::abs(e.hidden(t, h));
+      }
+    }
+  }
+};
+
+double largest_difference(const std::vector<float>& ours, const std::vector<double>& exact) {
+  double worst = 0;
+  for (std::size_t i = 0; i < ours.size(); ++i)
+    worst = std::max(worst, std::abs(double(ours[i]) - exact[i]));
+  return worst;
+}
+
+/// Largest error of a gradient in units of one rounding of each term and one of the result. In
+/// float32 the terms are as exact as a log-prob, 1e-5.
+double roundings(const Values& ours, const std::vector<double>& exact,
+                 const std::vector<double>& size) {
+  const double rounding = ours.type == FloatType::bfloat16 ? 0x1p-8 : 1e-5;
+  double worst = 0;
+  for (std::int64_t r = 0; r < ours.rows; ++r)
+    for (std::int64_t c = 0; c < ours.columns; ++c) {
+      const auto i = std::size_t(r * ours.columns + c);
+      const double allowed = rounding * (size[i] + std::abs(exact[i])) + 1e-30;
+      worst = std::max(worst, std::abs(ours(r, c) - exact[i]) / allowed);
+    }
+  return worst;
+}
+
+/// Calls body at each level that this processor has, the best last.
+template <class Body>
+void at_every_level(const Body& body) {
+  for (int level = 0; level <= int(best_simd_level()); ++level) {
+    set_simd_level(SimdLevel(level));
+    INFO(name_of(SimdLevel(level)));
+    body();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("linear_log_probs, values and gradients, is the formula in double") {
+  const Shape shapes[] = {{1, 7, 5, 0, 1.f},
+                          {33, 64, 1000, 0, 0.7f},
+                          {70, 97, 601, 9, 1.3f},
+                          {400, 32, 300, 0, 1.f},
+                          {20, 2048, 300, 20, 1.f}};
+  for (const FloatType type : types)
+    for (const Shape& shape : shapes) {
+      INFO(name_of(type) << ", " << shape.tokens << " x " << shape.depth << " x "
+                         << shape.vocabulary);
+      const Example example(type, shape);
+      const Exact exact(example);
+      at_every_level([&] {
+        const Results ours(example, 1);
+        CHECK(largest_difference(ours.log_probs, exact.log_probs) < 1e-5);
+        CHECK(largest_difference(ours.entropy, exact.entropy) < 3e-5);
+        CHECK(largest_difference(ours.sum_squares, exact.sum_squares) < 3e-6);
+        CHECK(roundings(ours.hidden, exact.hidden, exact.hidden_size) < 1);
+        CHECK(roundings(ours.head, exact.head, exact.head_size) < 1);
+      });
+    }
+}
+
+TEST_CASE("linear_log_probs is as accurate for logits up to a hundred") {
+  for (const FloatType type : types) {
+    const Example example(type, {24, 1024, 900, 0, 1.f}, 25);
+    const Exact exact(example);
+    at_every_level([&] {
+      const Results ours(example, 2);
+      // float32 holds such logits to 4e-6, and a sum of a thousand products to a few times that.
+      CHECK(largest_difference(ours.log_probs, exact.log_probs) < 2e-5);
+      CHECK(largest_difference(ours.entropy, exact.entropy) < 3e-5);
+    });
+  }
+}
+
+TEST_CASE("linear_log_probs has the same bits for any number of threads and every time") {
+  for (const FloatType type : types) {
+    const Example example(type, {90, 65, 3001, 6, 0.9f});
+    at_every_level([&] {
+      const Results one(example, 1);
+      CHECK(one == Results(example, 2));
+      CHECK(one == Results(example, 3));
+      CHECK(one == Results(example, 1));
+    });
+  }
+}
+
+TEST_CASE("padded rows of the head change nothing and get no gradient") {
+  Example padded(FloatType::bfloat16, {40, 48, 500, 37, 1.f}), plain = padded;
+  plain.head.rows = plain.shape.vocabulary;
+  plain.shape.padding = 0;
+  at_every_level([&] {
+    const Results a(padded, 2), b(plain, 2);
+    CHECK(a.log_probs == b.log_probs);
+    CHECK(a.entropy == b.entropy);
+    CHECK(a.hidden.bytes == b.hidden.bytes);
+    for (std::int64_t r = 0; r < 537; ++r)
+      for (std::int64_t c = 0; c < 48; ++c) {
+        if (r < 500) REQUIRE(a.head(r, c) == b.head(r, c));
+        if (r >= 500) REQUIRE(a.head(r, c) == 0);
+      }
+  });
+}
+
+TEST_CASE("an ignored row has zeros and no gradient") {
+  Example example(FloatType::bfloat16, {40, 48, 500, 0, 1.f});
+  example.targets[3] = -100;
+  const Exact exact(example);
+  at_every_level([&] {
+    const Results ours(example, 2);
+    CHECK(ours.log_probs[3] == 0);
+    CHECK(ours.entropy[3] == 0);
+    CHECK(roundings(ours.head, exact.head, exact.head_size) < 1);
+    for (std::int64_t c = 0; c < 48; ++c) CHECK(ours.hidden(3, c) == 0);
+  });
+}
+
+TEST_CASE("the backward pass alone gives the gradient of the one call") {
+  const Example example(FloatType::bfloat16, {50, 40, 333, 0, 0.8f});
+  const Results both(example, 2);
+  ThreadPool pool(2);
+  std::vector<float> log_sums(50), entropy(50);
+  linear_log_probs(example.input(), {.entropy = entropy, .log_sums = log_sums}, pool);
+  Values hidden = example.hidden, head = example.head;
+  linear_log_probs_backward(example.input(), log_sums, entropy,
+                            {example.by_log_prob, example.by_entropy}, {hidden.view(), {}}, pool);
+  CHECK(hidden.bytes == both.hidden.bytes);
+  linear_log_probs_backward(example.input(), log_sums, entropy,
+                            {example.by_log_prob, example.by_entropy}, {{}, head.view()}, pool);
+  CHECK(head.bytes == both.head.bytes);
+}
+
+TEST_CASE("coefficients see log-probs and entropies of all rows") {
+  const Example example(FloatType::float32, {20, 16, 100, 0, 1.f});
+  const Exact exact(example);
+  ThreadPool pool(1);
+  Values hidden = example.hidden;
+  bool called = false;
+  linear_log_probs_with_gradient(
+      example.input(), {},
+      [&](std::span<const float> log_probs, std::span<const float> entropy) {
+        called = true;
+        CHECK(largest_difference({log_probs.begin(), log_probs.end()}, exact.log_probs) < 1e-5);
+        CHECK(largest_difference({entropy.begin(), entropy.end()}, exact.entropy) < 3e-5);
+        return LinearLogProbsCoefficients{};
+      },
+      {hidden.view(), {}}, pool);
+  CHECK(called);
+  for (std::int64_t c = 0; c < 16; ++c) CHECK(hidden(0, c) == 0);
+}
+
+TEST_CASE("without tokens the head's gradient is zero") {
+  const Example example(FloatType::bfloat16, {0, 16, 100, 0, 1.f});
+  const Results ours(example, 1);
+  for (std::int64_t r = 0; r < 100; ++r) CHECK(ours.head(r, 5) == 0);
+}
+
+TEST_CASE("a gradient may be float32 for bfloat16 inputs") {
+  const Example example(FloatType::bfloat16, {40, 48, 500, 0, 1.f});
+  const Exact exact(example);
+  ThreadPool pool(1);
+  Values hidden(FloatType::float32, 40, 48), head(FloatType::float32, 500, 48);
+  linear_log_probs_with_gradient(example.input(), {}, example.coefficients(),
+                                 {hidden.view(), head.view()}, pool);
+  const Results rounded(example, 1);
+  for (std::int64_t c = 0; c < 48; ++c) {
+    CHECK(std::abs(head(7, c) - rounded.head(7, c)) <= 0x1p-8 * std::abs(head(7, c)));
+    CHECK(std::abs(hidden(7, c) - rounded.hidden(7, c)) <= 0x1p-8 * std::abs(hidden(7, c)));
+  }
+}
+
+TEST_CASE("linear_log_probs refuses what does not fit") {
+  const Example example(FloatType::bfloat16, {4, 16, 100, 0, 1.f});
+  ThreadPool pool(1);
+  const auto call = [&](auto change) {
+    LinearLogProbsInput input = example.input();
+    change(input);
+    linear_log_probs(input, {}, pool);
+  };
+  CHECK_THROWS_AS(call([](auto& in) { in.temperature = 0; }), Error);
+  CHECK_THROWS_AS(call([](auto& in) { in.vocabulary = 101; }), Error);
+  CHECK_THROWS_AS(call([](auto& in) { in.vocabulary = 1; }), Error);  // targets beyond it
+  CHECK_THROWS_AS(call([](auto& in) { in.hidden.columns = 15; }), Error);
+  CHECK_THROWS_AS(call([](auto& in) { in.hidden.type = FloatType::float32; }), Error);
+  CHECK_THROWS_AS(call([](auto& in) { in.targets = in.targets.first(3); }), Error);
+  std::vector<float> wrong(3);
+  CHECK_THROWS_AS(linear_log_probs(example.input(), {.log_probs = wrong}, pool), Error);
+}
