@@ -19,6 +19,10 @@ struct SftOptions {
   int batch = 32;
   bool end_of_turn = true;
   bool freeze_vision = false;
+  bool gradient_checkpointing = false;
+  int feature_cache_mib = 512;
+  std::string adapter{};
+  AdapterConfig lora{};
   OptimizerConfig optimizer{.learning_rate = 1e-4, .warmup_steps = 20, .final_fraction = 0.1};
   std::uint64_t seed = 1;
   std::optional<int> save{};
@@ -35,7 +39,14 @@ void describe(auto& visit, OfType<SftOptions> auto& s) {
   visit("steps", s.steps, "optimizer steps", at_least(1));
   visit("batch", s.batch, "lines of a step", at_least(1));
   visit("end_of_turn", s.end_of_turn, "end completions with the model's end token");
-  visit("freeze_vision", s.freeze_vision, "leave the vision tower as it is");
+  visit("freeze_vision", s.freeze_vision,
+        "leave the vision tower as it is; so it is too with adapters that leave it alone");
+  visit("gradient_checkpointing", s.gradient_checkpointing,
+        "compute layers again in the backward pass instead of keeping what they made");
+  visit("feature_cache_mib", s.feature_cache_mib,
+        "features of pictures kept while the tower is frozen, MiB; 0: none", between(0, 1 << 20));
+  visit("adapter", s.adapter, "PEFT folder (LoRA) to put on the model and train on");
+  visit("lora", s.lora);
   describe(visit, s.optimizer);
   visit("seed", s.seed, "of new weights and of the order of the lines");
   visit("save", s.save, "also save after every so many steps", at_least(1));
@@ -96,29 +107,44 @@ void check_options(const SftOptions& options) {
     require_flag(options.tokenizer, "tokenizer", "a folder with tokenizer.json");
   require_flag(options.data, "data", "a JSONL file");
   require_flag(options.out, "out", "a folder");
-  check(!fs::exists(fs::path(options.out) / "model.safetensors"),
-        "{}: holds a model already, which would be lost", options.out);
+  for (const char* name : {"model.safetensors", "adapter_model.safetensors"})
+    check(!fs::exists(fs::path(options.out) / name),
+          "{}: holds a model already, which would be lost", options.out);
+  if (options.lora.rank > 0 && !options.adapter.empty())
+    throw UsageError("lora.rank: makes new adapters, --adapter trains those that are there");
 }
 
-/// The policy to train; every file of its folder but the weights is in `out` already.
-QwenPolicy start(const SftOptions& options) {
+/// A new model of random weights. Its files but the weights are in `out` afterwards.
+QwenPolicy start_new(const SftOptions& options) {
   const fs::path out = options.out;
-  std::error_code failure;
-  fs::create_directories(out, failure);
-  check(!failure, "{}: cannot be made: {}", out.string(), failure.message());
-  if (!options.model.empty()) {
-    auto policy = load_policy(options.model);
-    copy_model_assets(options.model, out);
-    return policy;
-  }
   check(fs::is_directory(options.tokenizer), "{}: there is no such folder", options.tokenizer);
   copy_model_assets(options.tokenizer, out);
+  std::error_code failure;
   fs::copy_file(options.new_model, out / "config.json", fs::copy_options::overwrite_existing,
                 failure);
   check(!failure, "{}: cannot be copied: {}", options.new_model, failure.message());
   auto assets = load_model_assets(out);
   auto weights = random_weights(assets->config, Rng(options.seed).fork("weights"));
   return {std::move(assets), std::move(weights)};
+}
+
+/// The policy to train, with new adapters if they are asked for.
+QwenPolicy start(const SftOptions& options) {
+  std::error_code failure;
+  fs::create_directories(options.out, failure);
+  check(!failure, "{}: cannot be made: {}", options.out, failure.message());
+  auto policy = options.model.empty()
+                    ? start_new(options)
+                    : load_policy_with(options.model, options.adapter, options.runtime.dtype);
+  if (const auto& c = options.lora; c.rank > 0)
+    policy =
+        policy.with_adapter(Lora(policy.assets().config, {c.rank, c.alpha, c.rslora, c.targets},
+                                 Rng(options.seed).fork("lora")));
+  if (!policy.adapter() && !options.model.empty()) copy_model_assets(options.model, options.out);
+  return policy.with_options(
+      {.gradient_checkpointing = options.gradient_checkpointing,
+       .freeze_vision = options.freeze_vision,
+       .feature_cache_bytes = std::int64_t(options.feature_cache_mib) << 20});
 }
 
 AdamWSettings adamw_of(const OptimizerConfig& o) {
@@ -135,15 +161,17 @@ int train(const SftOptions& options) {
   const auto lines = read_prompt_lines(options.data);
   check(!lines.empty(), "{}: has no lines", options.data);
   auto policy = start(options);
-  AdamW optimizer(policy.weights(), adamw_of(options.optimizer), [&](std::string_view name) {
-    return !options.freeze_vision || !name.starts_with("visual.");
-  });
+  AdamW optimizer(policy.trainable(), adamw_of(options.optimizer),
+                  [&](std::string_view name) { return policy.trains(name); });
   const LinearSchedule rate{options.optimizer.learning_rate, options.steps,
                             options.optimizer.warmup_steps, options.optimizer.final_fraction};
   LineOrder order(lines, Rng(options.seed).fork("lines"));
   PromptLoader load;
   const auto save = [&] {
-    save_weights(policy.weights(), fs::path(options.out) / "model.safetensors", true);
+    if (policy.adapter())
+      save_policy(policy, options.out);
+    else
+      save_weights(policy.weights(), fs::path(options.out) / "model.safetensors", true);
   };
   const auto begin = std::chrono::steady_clock::now();
   std::int64_t tokens = 0;
@@ -180,7 +208,8 @@ int main(int argc, char** argv) {
   const ProgramInfo info{
       .name = "visplay_sft",
       .summary =
-          "Supervised fine-tuning of every weight on prompts with completions; the loss is\n"
+          "Supervised fine-tuning of every weight, or of adapters, on prompts with completions; "
+          "the loss is\n"
           "the mean negative log-likelihood of the completion tokens of a step.",
       .examples =
           "  visplay_sft --model DIR --data lines.jsonl --out tuned --steps 500\n"

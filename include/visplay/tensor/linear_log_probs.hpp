@@ -3,7 +3,8 @@
 //   z = hidden . head^T / temperature          [n, V], never held beyond one chunk of rows
 //   log_prob = z[target] - logsumexp(z),  entropy = logsumexp(z) - sum softmax(z) z
 //
-// over all V rows of the head as stored, in float32. The backward pass computes each chunk again.
+// over all V rows of the head as stored, softmax and sums in float32. The backward pass computes each
+// chunk again; a frozen head gets no gradient and costs none.
 #pragma once
 
 #include <visplay/tensor/compat.hpp>

@@ -36,6 +36,7 @@ VISPLAY_INLINE TensorList LinearLogProbsFunction::forward(AutogradContext* ctx,
   }
   ctx->save_for_backward({hidden, head, targets});
   ctx->saved_data["temperature"] = temperature;
+  ctx->saved_data["train_head"] = head.requires_grad();
   ctx->mark_non_differentiable({entropy});
   return {log_probs, entropy};
 }
@@ -46,7 +47,9 @@ VISPLAY_INLINE TensorList LinearLogProbsFunction::backward(AutogradContext* ctx,
   const auto &hidden = saved[0], &head = saved[1], &targets = saved[2];
   const double temperature = ctx->saved_data["temperature"].toDouble();
   const auto n = hidden.size(0), step = rows_per_chunk(head.size(0));
-  auto grad_hidden = at::empty_like(hidden), grad_head = at::zeros_like(head);
+  const bool train_head = ctx->saved_data["train_head"].toBool();
+  auto grad_hidden = at::empty_like(hidden);
+  auto grad_head = train_head ? at::zeros(head.sizes(), at::kFloat) : at::Tensor();
   for (std::int64_t at = 0; at < n; at += step) {
     const auto count = std::min(step, n - at);
     const auto rows = hidden.narrow(0, at, count);
@@ -55,9 +58,13 @@ VISPLAY_INLINE TensorList LinearLogProbsFunction::backward(AutogradContext* ctx,
     dz.scatter_add_(1, targets.narrow(0, at, count).unsqueeze(1), g);
     dz = dz.to(head.scalar_type());
     grad_hidden.narrow(0, at, count).copy_(dz.mm(head));
-    grad_head.addmm_(dz.t(), rows);
+    if (!train_head) continue;
+    if (head.scalar_type() == at::kFloat)
+      grad_head.addmm_(dz.t(), rows);
+    else
+      grad_head.add_(dz.t().mm(rows));  // chunks add up in float32
   }
-  return {grad_hidden, grad_head, {}, {}};
+  return {grad_hidden, train_head ? grad_head.to(head.scalar_type()) : grad_head, {}, {}};
 }
 
 }  // namespace detail
