@@ -2,6 +2,7 @@
 # lists with the tree and, with --write, makes them again.
 
 set(VISPLAY_CORE_HEADERS
+    core/bfloat16.hpp
     core/describe.hpp
     core/dual.hpp
     core/error.hpp
@@ -147,6 +148,7 @@ set(VISPLAY_CORE_HEADERS
     world/scene.hpp
     world/split.hpp
     kernels/attention.hpp
+    kernels/block_product.hpp
     kernels/float_matrix.hpp
     kernels/lanes.hpp
     kernels/linear_log_probs.hpp
@@ -260,11 +262,13 @@ set(VISPLAY_IO_BODIES
 
 set(VISPLAY_TORCH_HEADERS
     tensor/attention.hpp
+    tensor/checkpoint.hpp
     tensor/compat.hpp
     tensor/linear_log_probs.hpp
     tensor/objective.hpp
     tensor/rowwise.hpp
     model/linear.hpp
+    model/lora.hpp
     model/model_batch.hpp
     model/qwen2_5_vl/assets.hpp
     model/qwen2_5_vl/config.hpp
@@ -281,6 +285,7 @@ set(VISPLAY_TORCH_HEADERS
     model/qwen2_5_vl/weights.hpp
     model/qwen2_5_vl/windows.hpp
     policy/collate.hpp
+    policy/feature_cache.hpp
     policy/policy.hpp
     generate/engine.hpp
     generate/sampler.hpp
@@ -300,9 +305,11 @@ set(VISPLAY_TORCH_HEADERS
     report/time_left.hpp)
 set(VISPLAY_TORCH_BODIES
     tensor/attention.ipp
+    tensor/checkpoint.ipp
     tensor/linear_log_probs.ipp
     tensor/objective.ipp
     tensor/rowwise.ipp
+    model/lora.ipp
     model/qwen2_5_vl/assets.ipp
     model/qwen2_5_vl/config.ipp
     model/qwen2_5_vl/image_processor.ipp
@@ -314,6 +321,8 @@ set(VISPLAY_TORCH_BODIES
     model/qwen2_5_vl/weights.ipp
     model/qwen2_5_vl/windows.ipp
     policy/collate.ipp
+    policy/feature_cache.ipp
+    policy/policy.ipp
     generate/engine.ipp
     generate/sampler.ipp
     train/config.ipp
@@ -359,6 +368,7 @@ set(VISPLAY_TORCH_TEST_FOLDERS
     eval
     generate
     model
+    policy
     report
     tensor
     train)
@@ -428,6 +438,7 @@ set(VISPLAY_TESTS_loss
     loss/token_loss_test.cpp
     loss/token_rules_test.cpp)
 set(VISPLAY_TESTS_model
+    model/lora_test.cpp
     model/malformed_folders_test.cpp
     model/parity_test.cpp
     model/qwen2_5_vl/config_test.cpp
@@ -437,6 +448,8 @@ set(VISPLAY_TESTS_model
     model/qwen2_5_vl/tensor_names_test.cpp
     model/qwen2_5_vl/weights_test.cpp
     model/qwen2_5_vl/windows_test.cpp)
+set(VISPLAY_TESTS_policy
+    policy/policy_test.cpp)
 set(VISPLAY_TESTS_programs
     programs/program_test.cpp
     programs/reward_test.cpp)

@@ -25,9 +25,19 @@ void describe_runtime(auto& visit, OfType<RuntimeOptions> auto& s) {
 /// @throws UsageError  a device or type that is not built yet
 inline void apply_runtime(const RuntimeOptions& options) {
   if (options.device != Device::cpu) throw UsageError("device: cuda is not built yet; cpu is");
-  if (options.dtype != DataType::float32)
-    throw UsageError("dtype: bfloat16 is not built yet; float32 is");
   if (options.threads > 0) at::set_num_threads(options.threads);
+}
+
+inline at::ScalarType scalar_type(DataType dtype) {
+  return dtype == DataType::bfloat16 ? at::kBFloat16 : at::kFloat;
+}
+
+/// The model of a folder, with the adapter of another one if that is given.
+inline QwenPolicy load_policy_with(const std::string& model, const std::string& adapter,
+                                   DataType dtype) {
+  auto policy = load_policy(model, scalar_type(dtype));
+  if (adapter.empty()) return policy;
+  return policy.with_adapter(load_lora(adapter, policy.assets().config));
 }
 
 /// @throws UsageError  the flag was not given

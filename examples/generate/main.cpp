@@ -11,6 +11,7 @@ namespace visplay {
 
 struct GenerateOptions {
   std::string model{};
+  std::string adapter{};
   std::vector<std::string> image{};
   std::string prompt{};
   std::optional<std::string> system{};
@@ -27,7 +28,8 @@ struct GenerateOptions {
   RuntimeOptions runtime{};
 };
 void describe(auto& visit, OfType<GenerateOptions> auto& s) {
-  visit("model", s.model, "model folder of Hugging Face form");
+  visit("model", s.model, "model folder of Hugging Face form, or PEFT folder that names its base");
+  visit("adapter", s.adapter, "PEFT folder (LoRA) to put on the model");
   visit("image", s.image, "pictures (PNG, JPEG, WebP) in the order in which the model sees them");
   visit("prompt", s.prompt, "user text after the pictures; never read as control tokens");
   visit("system", s.system, "system turn; off: the chat template's own");
@@ -75,6 +77,7 @@ void dump_prompt(const QwenPolicy& policy, const Prompt& prompt,
   tensors.push_back({"logits", at::linear(tensors.back().tensor, policy.model().head())});
   std::vector<TensorEntry> entries;
   for (auto& [name, tensor] : tensors) {
+    if (tensor.is_floating_point()) tensor = tensor.to(at::kFloat);
     tensor = tensor.contiguous();
     entries.push_back({name,
                        tensor.scalar_type() == at::kLong ? DType::i64 : DType::f32,
@@ -94,7 +97,7 @@ void print_json(const Completion& completion) {
 int generate(const GenerateOptions& options) {
   require_flag(options.model, "model", "a model folder");
   apply_runtime(options.runtime);
-  const auto policy = load_policy(options.model);
+  const auto policy = load_policy_with(options.model, options.adapter, options.runtime.dtype);
   const auto prompt = read_prompt(options);
   if (!options.dump.empty()) dump_prompt(policy, prompt, options.dump);
   const SamplingParams params{.temperature = options.greedy ? 0 : options.temperature,

@@ -7,18 +7,21 @@ namespace visplay {
 
 struct ScoreOptions {
   std::string model{};
+  std::string adapter{};
   std::string data{};
   double temperature = 1;
   std::string gradients{};
   RuntimeOptions runtime{};
 };
 void describe(auto& visit, OfType<ScoreOptions> auto& s) {
-  visit("model", s.model, "model folder of Hugging Face form");
+  visit("model", s.model, "model folder of Hugging Face form, or PEFT folder that names its base");
+  visit("adapter", s.adapter, "PEFT folder (LoRA) to put on the model");
   visit("data", s.data, "JSONL with prompt, completion and optionally image or images, system");
   visit("temperature", s.temperature, "of the softmax", above(0));
   visit("gradients", s.gradients,
         "safetensors file for the gradient of the mean negative log-likelihood over all "
-        "completion tokens of the file at temperature 1, for every parameter");
+        "completion tokens of the file at temperature 1, for every parameter; with an adapter, for "
+        "every one of the adapter");
   describe_runtime(visit, s.runtime);
 }
 
@@ -60,7 +63,7 @@ int score(const ScoreOptions& options) {
   require_flag(options.data, "data", "a JSONL file");
   apply_runtime(options.runtime);
   const auto lines = read_prompt_lines(options.data);
-  auto policy = load_policy(options.model);
+  auto policy = load_policy_with(options.model, options.adapter, options.runtime.dtype);
   std::vector<std::vector<std::int64_t>> completions;
   std::int64_t file_tokens = 0;
   for (const auto& line : lines) {
@@ -70,7 +73,7 @@ int score(const ScoreOptions& options) {
   const bool with_gradients = !options.gradients.empty();
   check(!with_gradients || file_tokens > 0, "{}: there are no completion tokens to differentiate",
         options.data);
-  policy.weights().require_gradients(with_gradients);
+  policy.trainable().require_gradients(with_gradients);
   PromptLoader load;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (stop_requested()) return stop_code();
@@ -82,7 +85,7 @@ int score(const ScoreOptions& options) {
     line["entropy"] = made.entropy;
     fmt::print("{}\n", write_json(line));
   }
-  if (with_gradients) save_gradients(policy.weights(), options.gradients);
+  if (with_gradients) save_gradients(policy.trainable(), options.gradients);
   return 0;
 }
 

@@ -21,6 +21,10 @@ struct SftOptions {
   int batch = 32;
   bool end_of_turn = true;
   bool freeze_vision = false;
+  bool gradient_checkpointing = false;
+  int feature_cache_mib = 512;
+  std::string adapter{};
+  AdapterConfig lora{};
   OptimizerConfig optimizer{.learning_rate = 1e-4, .warmup_steps = 20, .final_fraction = 0.1};
   std::uint64_t seed = 1;
   std::optional<int> save{};
@@ -40,7 +44,14 @@ void describe(auto& visit, OfType<SftOptions> auto& s) {
         at_least(0));
   visit("batch", s.batch, "lines of a step", at_least(1));
   visit("end_of_turn", s.end_of_turn, "end completions with the model's end token");
-  visit("freeze_vision", s.freeze_vision, "leave the vision tower as it is");
+  visit("freeze_vision", s.freeze_vision,
+        "leave the vision tower as it is; so it is too with adapters that leave it alone");
+  visit("gradient_checkpointing", s.gradient_checkpointing,
+        "compute layers again in the backward pass instead of keeping what they made");
+  visit("feature_cache_mib", s.feature_cache_mib,
+        "features of pictures kept while the tower is frozen, MiB; 0: none", between(0, 1 << 20));
+  visit("adapter", s.adapter, "PEFT folder (LoRA) to put on the model and train on");
+  visit("lora", s.lora);
   describe(visit, s.optimizer);
   visit("seed", s.seed, "of new weights and of the order of the lines");
   visit("save", s.save, "also save after every so many steps", at_least(1));
@@ -102,9 +113,12 @@ void check_options(const SftOptions& options) {
     require_flag(options.tokenizer, "tokenizer", "a folder with tokenizer.json");
   if (options.steps > 0) require_flag(options.data, "data", "a JSONL file");
   require_flag(options.out, "out", "a folder");
-  for (const auto name : {"model.safetensors", "model.safetensors.index.json"})
+  for (const char* name :
+       {"model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors"})
     check(!fs::exists(fs::path(options.out) / name),
           "{}: holds a model already, which would be lost", options.out);
+  if (options.lora.rank > 0 && !options.adapter.empty())
+    throw UsageError("lora.rank: makes new adapters, --adapter trains those that are there");
 }
 
 SaveOptions save_options(const SftOptions& options) {
@@ -139,11 +153,19 @@ void only_write(const SftOptions& options) {
   save_model(options.out, weights, options.model, save_options(options));
 }
 
-/// The policy to train; `out` exists.
+/// The policy to train, with new adapters if they are asked for; `out` exists.
 QwenPolicy start(const SftOptions& options) {
-  if (!options.model.empty()) return load_policy(options.model);
-  make_new_model(options);
-  return load_policy(options.out);
+  if (options.model.empty()) make_new_model(options);
+  auto policy = load_policy_with(options.model.empty() ? options.out : options.model,
+                                 options.adapter, options.runtime.dtype);
+  if (const auto& c = options.lora; c.rank > 0)
+    policy =
+        policy.with_adapter(Lora(policy.assets().config, {c.rank, c.alpha, c.rslora, c.targets},
+                                 Rng(options.seed).fork("lora")));
+  return policy.with_options(
+      {.gradient_checkpointing = options.gradient_checkpointing,
+       .freeze_vision = options.freeze_vision,
+       .feature_cache_bytes = std::int64_t(options.feature_cache_mib) << 20});
 }
 
 int train(const SftOptions& options) {
@@ -159,9 +181,8 @@ int train(const SftOptions& options) {
   const auto lines = read_prompt_lines(options.data);
   check(!lines.empty(), "{}: has no lines", options.data);
   auto policy = start(options);
-  AdamW optimizer(policy.weights(), adamw_settings(options.optimizer), [&](std::string_view name) {
-    return !options.freeze_vision || !name.starts_with("visual.");
-  });
+  AdamW optimizer(policy.trainable(), adamw_settings(options.optimizer),
+                  [&](std::string_view name) { return policy.trains(name); });
   const LinearSchedule rate{options.optimizer.learning_rate, options.steps,
                             options.optimizer.warmup_steps, options.optimizer.final_fraction};
   LineOrder order(lines, Rng(options.seed).fork("lines"));
@@ -202,7 +223,8 @@ int main(int argc, char** argv) {
   const ProgramInfo info{
       .name = "visplay_sft",
       .summary =
-          "Supervised fine-tuning of every weight on prompts with completions; the loss is\n"
+          "Supervised fine-tuning of every weight, or of adapters, on prompts with completions; "
+          "the loss is\n"
           "the mean negative log-likelihood of the completion tokens of a step.",
       .examples =
           "  visplay_sft --model DIR --data lines.jsonl --out tuned --steps 500\n"

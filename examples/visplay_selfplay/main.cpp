@@ -3,6 +3,7 @@
 //
 //   visplay_selfplay
 //   visplay_selfplay --model Qwen2.5-VL-3B-Instruct --images photos/ --run runs/photos
+#include "common/model_options.hpp"
 #include "common/program.hpp"
 #include "common/screen.hpp"
 #include "visplay_selfplay/demo_images.hpp"
@@ -66,8 +67,8 @@ class Session {
     if (config_.dry_run) return 0;
     plan();
     if (latest_) {
-      play.questioner().weights().assign(load_policy(latest_->folder / "questioner").weights());
-      play.reasoner().weights().assign(load_policy(latest_->folder / "reasoner").weights());
+      restore_policy(play.questioner(), latest_->folder / "questioner");
+      restore_policy(play.reasoner(), latest_->folder / "reasoner");
       screen_.note(fmt::format("resumed after iteration {}", state_.iteration));
     } else {
       evaluate(play, 0);
@@ -278,7 +279,8 @@ int selfplay(int argc, char** argv) {
   at::set_num_threads(threads);
   // What can be wrong with the inputs is said before a run folder is made.
   const auto base =
-      load_policy(config.model.empty() ? data_folder() / "model" : fs::path(config.model));
+      load_policy(config.model.empty() ? data_folder() / "model" : fs::path(config.model),
+                  scalar_type(config.dtype));
   if (!config.images.empty()) (void)ImageSource(config.images).load(0);
   return Session(resolved, threads).run(base);
 }

@@ -24,8 +24,13 @@ inline std::string run_identity(const SelfPlayConfig& config, int threads) {
   const auto text_of = [](const std::string_view text) { return std::string(text); };
 #define VISPLAY_TEXT_OF(name) #name
 #define VISPLAY_EXPANDED(name) VISPLAY_TEXT_OF(name)
-  return fmt::format("version {} seed {} threads {} instructions {}", VISPLAY_VERSION, config.seed,
-                     threads, text_of(VISPLAY_EXPANDED(VISPLAY_ISA)));
+  auto identity = fmt::format("version {} seed {} threads {} instructions {}", VISPLAY_VERSION,
+                              config.seed, threads, text_of(VISPLAY_EXPANDED(VISPLAY_ISA)));
+  if (config.lora.rank > 0)
+    identity += fmt::format(" lora {} {} {} [{}]", config.lora.rank, config.lora.alpha,
+                            config.lora.rslora, fmt::join(config.lora.targets, " "));
+  if (config.dtype != DataType::float32) identity += " bfloat16";
+  return identity;
 #undef VISPLAY_EXPANDED
 #undef VISPLAY_TEXT_OF
 }

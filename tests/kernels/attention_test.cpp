@@ -6,6 +6,36 @@
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <cmath>
+#include <cstdlib>
+#include <new>
+
+// Counts what the kernels allocate: every byte that lives at once.
+namespace {
+std::size_t bytes_now = 0, bytes_peak = 0;
+constexpr std::size_t header = alignof(std::max_align_t);
+
+void* counted(std::size_t size) {
+  auto* block = static_cast<std::size_t*>(std::malloc(size + header));
+  if (!block) throw std::bad_alloc();
+  *block = size;
+  bytes_now += size;
+  bytes_peak = bytes_now > bytes_peak ? bytes_now : bytes_peak;
+  return reinterpret_cast<char*>(block) + header;
+}
+void uncount(void* pointer) noexcept {
+  if (!pointer) return;
+  auto* block = reinterpret_cast<std::size_t*>(static_cast<char*>(pointer) - header);
+  bytes_now -= *block;
+  std::free(block);
+}
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size); }
+void* operator new[](std::size_t size) { return counted(size); }
+void operator delete(void* pointer) noexcept { uncount(pointer); }
+void operator delete[](void* pointer) noexcept { uncount(pointer); }
+void operator delete(void* pointer, std::size_t) noexcept { uncount(pointer); }
+void operator delete[](void* pointer, std::size_t) noexcept { uncount(pointer); }
 
 using namespace visplay;
 using Catch::Matchers::WithinAbs;
@@ -114,6 +144,88 @@ TEST_CASE("gradients of attention are central differences of the definition") {
       inputs[which][i] = at;
       REQUIRE_THAT((*gradients[which])[i], WithinAbs((above - below) / (2 * step), 3e-5));
     }
+}
+
+TEST_CASE("segments longer than a block of keys, forward and backward, are dense attention") {
+  AttentionLayout layout;
+  const std::int32_t branches[] = {70, 5, 300};
+  layout.add_tree(330, branches);
+  layout.add_window(290);
+  const AttentionShape shape{2, 1, 8, 0.35f};
+  const auto t = random_tensors(layout, shape, Rng(5));
+  std::vector<float> out(t.q.size()), log_sum(std::size_t(layout.rows()) * shape.heads);
+  std::vector<float> dq(t.q.size()), dk(t.k.size()), dv(t.v.size());
+  const auto tasks = attention_tasks(layout, shape);
+  attention_forward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                    0, tasks);
+  attention_backward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                     t.grad_out.data(), dq.data(), dk.data(), dv.data(), 0, tasks);
+  const auto loss = [&](const std::vector<double>& k, const std::vector<double>& v) {
+    const auto result = dense_attention(layout, shape, wide(t.q), k, v);
+    double sum = 0;
+    for (std::size_t i = 0; i < result.size(); ++i) sum += result[i] * t.grad_out[i];
+    return sum;
+  };
+  const auto exact = dense_attention(layout, shape, wide(t.q), wide(t.k), wide(t.v));
+  for (std::size_t i = 0; i < out.size(); ++i) REQUIRE_THAT(out[i], WithinAbs(exact[i], 2e-5));
+  for (const std::size_t i : {0u, 1000u, 2600u, 3301u, 6100u, 7900u}) {
+    auto k = wide(t.k), v = wide(t.v);
+    const double step = 1e-5;
+    k[i] += step, v[i] += step;
+    const double k_above = loss(k, wide(t.v)), v_above = loss(wide(t.k), v);
+    k[i] -= 2 * step, v[i] -= 2 * step;
+    const double k_below = loss(k, wide(t.v)), v_below = loss(wide(t.k), v);
+    CHECK_THAT(dk[i], WithinAbs((k_above - k_below) / (2 * step), 5e-5));
+    CHECK_THAT(dv[i], WithinAbs((v_above - v_below) / (2 * step), 5e-5));
+  }
+}
+
+TEST_CASE("attention of bfloat16 is that of the same numbers in float, rounded once") {
+  const auto layout = mixed_layout();
+  const AttentionShape shape{4, 2, 20, 0.25f};
+  auto t = random_tensors(layout, shape, Rng(6));
+  const auto narrow = [](std::vector<float>& x) {
+    std::vector<bfloat16> stored;
+    for (auto& value : x) stored.push_back(bfloat16(value)), value = float(stored.back());
+    return stored;
+  };
+  const auto q = narrow(t.q), k = narrow(t.k), v = narrow(t.v), g = narrow(t.grad_out);
+  std::vector<float> out(t.q.size()), log_sum(std::size_t(layout.rows()) * shape.heads),
+      dq(t.q.size()), dk(t.k.size()), dv(t.v.size());
+  std::vector<bfloat16> out16(q.size()), dq16(q.size()), dk16(k.size()), dv16(v.size());
+  const auto tasks = attention_tasks(layout, shape);
+  attention_forward(layout, shape, q.data(), k.data(), v.data(), out16.data(), log_sum.data(), 0,
+                    tasks);
+  attention_forward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                    0, tasks);
+  for (std::size_t i = 0; i < out.size(); ++i) REQUIRE(out16[i].bits == bfloat16(out[i]).bits);
+  narrow(out);  // what the backward pass of bfloat16 is given
+  attention_backward(layout, shape, q.data(), k.data(), v.data(), out16.data(), log_sum.data(),
+                     g.data(), dq16.data(), dk16.data(), dv16.data(), 0, tasks);
+  attention_backward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                     t.grad_out.data(), dq.data(), dk.data(), dv.data(), 0, tasks);
+  for (std::size_t i = 0; i < dq.size(); ++i) REQUIRE(dq16[i].bits == bfloat16(dq[i]).bits);
+  for (std::size_t i = 0; i < dk.size(); ++i) REQUIRE(dk16[i].bits == bfloat16(dk[i]).bits);
+  for (std::size_t i = 0; i < dv.size(); ++i) REQUIRE(dv16[i].bits == bfloat16(dv[i]).bits);
+}
+
+TEST_CASE("attention of many rows needs memory for the rows, not for their pairs") {
+  // 8192 rows: all pairs would be 256 MiB in float.
+  AttentionLayout layout;
+  layout.add_window(8192);
+  const AttentionShape shape{1, 1, 16, 0.25f};
+  const auto t = random_tensors(layout, shape, Rng(4));
+  std::vector<float> out(t.q.size()), log_sum(8192), dq(t.q.size()), dk(t.k.size()), dv(t.v.size());
+  const std::size_t before = bytes_peak = bytes_now;
+  attention_forward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                    0, 1);
+  const std::size_t forward = bytes_peak - before;
+  attention_backward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
+                     t.grad_out.data(), dq.data(), dk.data(), dv.data(), 0, 1);
+  const std::size_t rows = 8192 * 16 * sizeof(float);
+  CHECK(forward > 0);
+  CHECK(forward < 3 * rows);              // keys and values, and blocks of fixed size
+  CHECK(bytes_peak - before < 6 * rows);  // both, twice laid out, and their gradients
 }
 
 TEST_CASE("tasks can be run in any split with the same bits") {

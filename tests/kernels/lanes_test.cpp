@@ -1,17 +1,18 @@
 #include <visplay/core/rng.hpp>
-#include <visplay/kernels/lanes.hpp>
+#include <visplay/kernels/block_product.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 using namespace visplay;
 using Catch::Matchers::WithinAbs;
 
-TEST_CASE("row products, weighted sums and outer products are their plain loops at any size") {
+TEST_CASE("row products and weighted sums are their plain loops at any size") {
   const int n = GENERATE(1, 15, 16, 33, 64, 100), dim = GENERATE(1, 16, 31, 48);
   const int width = padded(n) + 4 * Pack::lanes, step = padded(dim);
   Rng rng = Rng(1).fork("n", n).fork("dim", dim);
@@ -21,16 +22,13 @@ TEST_CASE("row products, weighted sums and outer products are their plain loops 
     return x;
   };
   const auto x = fill(step), columns = fill(dim * width), rows = fill(n * step), w = fill(n);
-  std::vector<float> products(width), sums(step, 1.f), outer(n * step, 2.f);
+  std::vector<float> products(width), sums(step, 1.f);
   row_times_columns(x.data(), dim, columns.data(), width, n, products.data());
   add_weighted_rows(w.data(), n, rows.data(), step, dim, sums.data());
-  add_outer(w.data(), n, x.data(), dim, outer.data(), step);
   for (int j = 0; j < n; ++j) {
     double product = 0;
     for (int d = 0; d < dim; ++d) product += double(x[d]) * columns[d * width + j];
     REQUIRE_THAT(products[j], WithinAbs(product, 1e-4));
-    for (int d = 0; d < dim; ++d)
-      REQUIRE_THAT(outer[j * step + d], WithinAbs(2 + double(w[j]) * x[d], 1e-5));
   }
   for (int d = 0; d < dim; ++d) {
     double sum = 1;
@@ -48,4 +46,50 @@ TEST_CASE("exp_and_sum leaves zeros behind the row and adds up the exponentials"
   for (int j = 0; j < n; ++j) exact += std::exp(2 * j / 10. - 1);
   CHECK_THAT(total / exact, WithinAbs(1, 1e-6));
   for (int j = n; j < padded(n); ++j) CHECK(x[j] == 0.f);
+}
+
+TEST_CASE("block products are their plain loops at any size, with rows or columns of A in line") {
+  const int rows = GENERATE(1, 5, 6, 24), depth = GENERATE(1, 7, 64), n = GENERATE(1, 16, 70, 128);
+  const bool transposed = GENERATE(false, true);
+  Rng rng = Rng(2).fork("rows", rows).fork("depth", depth).fork("n", n);
+  const int step = padded(n);
+  std::vector<float> a(rows * depth), b(depth * step), c(rows * step, 3.f);
+  for (auto* values : {&a, &b})
+    for (auto& value : *values) value = float(rng.normal());
+  const StridedBlock block{a.data(), transposed ? 1 : depth, transposed ? rows : 1};
+  block_product(block, rows, depth, b.data(), step, n, c.data(), step);
+  for (int r = 0; r < rows; ++r)
+    for (int j = 0; j < n; ++j) {
+      double sum = 3;
+      for (int k = 0; k < depth; ++k)
+        sum += double(a[r * block.row + k * block.column]) * b[k * step + j];
+      REQUIRE_THAT(c[r * step + j], WithinAbs(sum, 1e-4));
+    }
+}
+
+TEST_CASE("bfloat16 rounds to nearest even, in packs as one by one, and keeps infinities and NaN") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  struct {
+    float value, stored;
+  } const table[] = {{1.f, 1.f},
+                     {-0.f, -0.f},
+                     {1.00390625f, 1.f},  // halfway between 1 and 1 + 2^-7: to even
+                     {1.01171875f, 1.015625f},
+                     {1.00390637f, 1.0078125f},  // halfway to even above; above halfway
+                     {3.4e38f, infinity},
+                     {-infinity, -infinity},
+                     {9.1835496e-41f, 9.1835496e-41f}};
+  for (const auto& [value, stored] : table) {
+    CAPTURE(value);
+    bfloat16 packed[Pack::lanes];
+    store(packed, Pack(value));
+    CHECK_THAT(float(bfloat16(value)), WithinAbs(stored, 1e-44));
+    CHECK(packed[3].bits == bfloat16(value).bits);
+    CHECK(load(packed)[3] == float(bfloat16(value)));
+  }
+  const float quiet = std::numeric_limits<float>::quiet_NaN();
+  bfloat16 packed[Pack::lanes];
+  store(packed, Pack(quiet));
+  CHECK(std::isnan(float(bfloat16(quiet))));
+  CHECK(std::isnan(float(packed[0])));
 }

@@ -56,3 +56,29 @@ TEST_CASE("a fork shares full pages and never writes into a page that another ho
   a.grow(shape);
   CHECK(a.pages.size() == 2);  // its own page has room
 }
+
+TEST_CASE("a cache of bfloat16 gives what one of float gives for the same numbers, rounded") {
+  const CacheShape wide{.layers = 1, .kv_heads = 2, .head_dim = 20},
+      narrow{.layers = 1, .kv_heads = 2, .head_dim = 20, .half = true};
+  const int heads = 4, length = 70;
+  Rng rng(3);
+  PagedSequence floats, halves;
+  std::vector<float> k(40), v(40), q(80), out(80);
+  std::vector<bfloat16> k16(40), v16(40), q16(80), out16(80);
+  const auto fill = [&](std::vector<float>& x, std::vector<bfloat16>& stored) {
+    for (std::size_t i = 0; i < x.size(); ++i)
+      stored[i] = bfloat16(float(rng.normal())), x[i] = float(stored[i]);
+  };
+  for (int t = 0; t < length; ++t) {
+    fill(k, k16), fill(v, v16);
+    floats.grow(wide), halves.grow(narrow);
+    floats.pages.back()->write(0, floats.pages.back()->count, k.data(), v.data());
+    halves.pages.back()->write(0, halves.pages.back()->count, k16.data(), v16.data());
+    if (t + 1 < length) ++floats.pages.back()->count, ++halves.pages.back()->count;
+  }
+  fill(q, q16);
+  const PagedSequence *of_floats[] = {&floats}, *of_halves[] = {&halves};
+  paged_attention(of_floats, wide, 0, heads, 0.25f, q.data(), out.data(), 0, 1);
+  paged_attention(of_halves, narrow, 0, heads, 0.25f, q16.data(), out16.data(), 0, 1);
+  for (int i = 0; i < 80; ++i) CHECK(out16[i].bits == bfloat16(out[i]).bits);
+}

@@ -1,8 +1,6 @@
 // The model against transformers on two tiny checkpoints: Qwen-shaped with a tied head, MiMo-shaped
 // with a head of its own. Goldens and tolerances: tests/golden/make/model_parity.py.
 #include <visplay/generate/engine.hpp>
-#include <visplay/io/image_codec.hpp>
-#include <visplay/io/json_lines.hpp>
 #include <visplay/policy/policy.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -14,6 +12,7 @@
 
 #include "support/temp_folder.hpp"
 #include "support/tiny_checkpoint.hpp"
+#include "support/tiny_policy.hpp"
 
 using namespace visplay;
 using namespace visplay::testing;
@@ -21,26 +20,6 @@ using Catch::Matchers::WithinAbs;
 using Catch::Matchers::WithinRel;
 
 namespace {
-
-struct Case {
-  Prompt prompt;
-  std::string completion;
-};
-
-std::vector<Case> read_cases(const std::filesystem::path& file) {
-  std::vector<Case> cases;
-  for_each_json_line(file, [&](const Json& line, const std::string& where) {
-    Case made{.prompt = {.text = json_field<std::string>(line, "prompt", where)},
-              .completion = json_field<std::string>(line, "completion", where)};
-    if (line.contains("system")) made.prompt.system = line["system"].get<std::string>();
-    auto names = line.value("images", std::vector<std::string>{});
-    if (line.contains("image")) names = {line["image"].get<std::string>()};
-    for (const auto& name : names)
-      made.prompt.images.push_back(std::make_shared<Image>(read_image(file.parent_path() / name)));
-    cases.push_back(std::move(made));
-  });
-  return cases;
-}
 
 /// One tiny checkpoint, loaded, and what transformers computed with it.
 class Tiny {
@@ -81,45 +60,6 @@ const Tiny& each_checkpoint() {
   CAPTURE(name);
   return tiny(name);
 }
-
-float largest(std::span<const float> values) {
-  float found = 0;
-  for (const float value : values) found = std::max(found, std::abs(value));
-  return found;
-}
-
-/// Largest difference; infinite if the lengths differ.
-double distance(std::span<const float> ours, std::span<const float> theirs) {
-  if (ours.size() != theirs.size()) return std::numeric_limits<double>::infinity();
-  double found = 0;
-  for (std::size_t i = 0; i < ours.size(); ++i)
-    found = std::max(found, double(std::abs(ours[i] - theirs[i])));
-  return found;
-}
-
-double distance(const at::Tensor& ours, const std::vector<float>& theirs) {
-  return distance(to_vector<float>(ours), theirs);
-}
-
-/// Whether a tensor has the golden digest: samples differ by at most `sample`, norm and projections
-/// by at most `whole` in the Frobenius sense (4 sigma).
-void check_digest(std::span<const float> ours, const std::vector<float>& golden, double sample,
-                  double whole) {
-  const Digest digest(ours);
-  REQUIRE(golden.size() == 73);
-  CHECK_THAT(digest.norm, WithinAbs(golden[0], whole));
-  for (int k = 0; k < 8; ++k)
-    CHECK_THAT(digest.projections[k], WithinAbs(golden[1 + k], 4 * whole));
-  CHECK(distance(digest.samples, std::span(golden).subspan(9)) <= sample);
-}
-
-ModelBatch collate_one(const QwenPolicy& policy, const EncodedPrompt& prompt,
-                       std::span<const std::int64_t> completion = {}) {
-  const SampleTokens sample{&prompt, completion};
-  return policy.collate({&sample, 1});
-}
-
-std::string key(std::size_t line, const char* name) { return std::to_string(line) + "/" + name; }
 
 }  // namespace
 
@@ -213,15 +153,7 @@ TEST_CASE("the gradient of every parameter is that of transformers") {
   const auto& golden = each_checkpoint();
   auto policy = golden.policy();
   policy.weights().require_gradients(true);
-  std::vector<EncodedPrompt> prompts;
-  std::vector<std::vector<std::int64_t>> completions;
-  for (const auto& one : golden.cases) {
-    prompts.push_back(policy.encode(one.prompt));
-    completions.push_back(policy.assets().tokenizer.encode(one.completion));
-  }
-  std::vector<SampleTokens> samples;
-  for (std::size_t i = 0; i < prompts.size(); ++i) samples.push_back({&prompts[i], completions[i]});
-  const auto batch = policy.collate(samples);
+  const auto batch = BatchOfCases(policy, golden.cases).collate(policy);
   policy.log_probs(batch).log_probs.mean().neg().backward();
 
   for (const auto& [name, tensor] : policy.weights().all()) {

@@ -4,13 +4,16 @@
 #include <visplay/world/render.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "support/temp_folder.hpp"
 #include "support/tiny_checkpoint.hpp"
 
 using namespace visplay;
 using namespace visplay::testing;
+using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::WithinAbs;
 
 namespace {
@@ -214,6 +217,94 @@ TEST_CASE("an iteration depends on its number and the two policies, not on what 
   resumed.iterate(2, {});
   CHECK(same_weights(whole.questioner(), resumed.questioner()));
   CHECK(same_weights(whole.reasoner(), resumed.reasoner()));
+}
+
+namespace {
+
+// The embedded model writes questions that can be answered, so that both roles have rewards.
+SelfPlayConfig demo_loop() {
+  auto config = small_loop();
+  config.questioner.prompt = "Ask a question about this picture.";
+  config.reasoner.prompt = "{question}";
+  config.questioner.sampling.max_new_tokens = 32;
+  config.reasoner.sampling.max_new_tokens = config.votes.sampling.max_new_tokens = 48;
+  config.label.low = 0, config.label.high = 1, config.label.balance = false;
+  config.reasoner.optimizer.learning_rate = 1e-2;
+  config.questioner.optimizer.learning_rate = 1e-2;
+  return config;
+}
+
+const QwenPolicy& demo_base(at::ScalarType type) {
+  static const auto folder =
+      std::filesystem::path(VISPLAY_SOURCE_DIR) / "examples" / "visplay_selfplay" / "model";
+  static const auto wide = load_policy(folder), narrow = load_policy(folder, at::kBFloat16);
+  return type == at::kFloat ? wide : narrow;
+}
+
+bool same_adapters(const QwenPolicy& a, const QwenPolicy& b) {
+  for (const auto& [name, tensor] : a.trainable().all())
+    if (!at::equal(tensor, b.trainable().at(name))) return false;
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("with lora.rank both roles train adapters over one base and resume to the bit") {
+  const auto& base = demo_base(GENERATE(at::kFloat, at::kBFloat16));
+  const auto before = base.clone();
+  auto config = demo_loop();
+  config.lora.rank = 4;
+  config.gradient_checkpointing = GENERATE(false, true);
+  SelfPlay whole(config, base, four_pictures());
+  const auto questioner = whole.questioner().clone(), reasoner = whole.reasoner().clone();
+  CHECK_FALSE(same_adapters(questioner, reasoner));  // each begins with an A of its own
+  whole.iterate(1, {});
+  CHECK_FALSE(same_adapters(whole.questioner(), questioner));
+  CHECK_FALSE(same_adapters(whole.reasoner(), reasoner));
+  CHECK(same_weights(base, before));
+  for (const auto& [name, tensor] : base.weights().all()) {
+    CHECK(whole.questioner().weights().at(name).is_alias_of(tensor));
+    CHECK(whole.reasoner().weights().at(name).is_alias_of(tensor));
+  }
+  const test::TempFolder folder;
+  save_policy(whole.questioner(), folder / "questioner");
+  save_policy(whole.reasoner(), folder / "reasoner");
+  SelfPlay resumed(config, base, four_pictures());
+  restore_policy(resumed.questioner(), folder / "questioner");
+  restore_policy(resumed.reasoner(), folder / "reasoner");
+  whole.iterate(2, {});
+  resumed.iterate(2, {});
+  CHECK(same_adapters(whole.questioner(), resumed.questioner()));
+  CHECK(same_adapters(whole.reasoner(), resumed.reasoner()));
+}
+
+TEST_CASE("what adapters cannot be combined with is refused in a sentence") {
+  auto config = demo_loop();
+  const auto& base = demo_base(at::kBFloat16);
+  CHECK_THROWS_WITH(SelfPlay(config, base, four_pictures()), ContainsSubstring("lora.rank"));
+  config.lora.rank = 2;
+  SelfPlay loop(config, base, four_pictures());
+  CHECK_THROWS_WITH(SelfPlay(config, loop.questioner(), four_pictures()),
+                    ContainsSubstring("an adapter already"));
+  config.freeze_vision = true;
+  config.lora.targets = {"visual.*"};
+  CHECK_THROWS_WITH(SelfPlay(config, base, four_pictures()), ContainsSubstring("freeze_vision"));
+}
+
+TEST_CASE("a frozen vision tower keeps its weights while the rest trains") {
+  auto config = demo_loop();
+  config.freeze_vision = true;
+  config.reasoner.steps = 0;
+  SelfPlay loop(config, demo_base(at::kFloat), four_pictures());
+  loop.iterate(1, {});
+  bool moved = false;
+  for (const auto& [name, tensor] : loop.questioner().weights().all()) {
+    const bool same = at::equal(tensor, demo_base(at::kFloat).weights().at(name));
+    if (name.starts_with("visual.")) CHECK(same);
+    moved |= !same;
+  }
+  CHECK(moved);
+  CHECK(loop.questioner().features()->misses() == 4);
 }
 
 TEST_CASE("the loop stops between steps when it is asked to") {

@@ -22,10 +22,12 @@ struct DecodeRow {
 class Wave {
  public:
   Wave(const QwenPolicy& policy, const SamplingParams& params)
-      : model_(policy.model()),
+      : policy_(policy),
+        model_(policy.model()),
         assets_(policy.assets()),
         params_(params),
-        shape_{int(text().num_layers), int(text().num_kv_heads), int(text().head_dim())} {}
+        shape_{int(text().num_layers), int(text().num_kv_heads), int(text().head_dim()),
+               model_.head().scalar_type() == at::kBFloat16} {}
 
   void run(std::span<RolloutGroup> groups, std::int64_t first_index, const Rng& rng) {
     std::vector<EncodedPrompt> prompts;
@@ -56,7 +58,7 @@ class Wave {
   at::Tensor prefill(std::span<const EncodedPrompt> prompts) {
     std::vector<SampleTokens> samples;
     for (const auto& prompt : prompts) samples.push_back({&prompt, {}});
-    const auto batch = collate(assets_, samples);
+    const auto batch = policy_.collate(samples);
     std::vector<std::int64_t> last;
     std::vector<std::vector<std::int64_t>> rows(prompts.size());
     for (std::size_t p = 0; p < prompts.size(); ++p) {
@@ -75,20 +77,43 @@ class Wave {
     const auto attend = [&](std::size_t layer, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v) {
       const auto k_rows = k.contiguous(), v_rows = v.contiguous();
-      const float *keys = k_rows.const_data_ptr<float>(), *values = v_rows.const_data_ptr<float>();
-      const auto step = k.size(1) * k.size(2);
-      parallel_tasks(std::int64_t(prompts.size()), [&](std::int64_t begin, std::int64_t end) {
-        for (auto p = begin; p < end; ++p)
-          for (std::size_t t = 0; t < rows[p].size(); ++t)
-            caches_[p].pages[t / KvPage::tokens]->write(int(layer), int(t % KvPage::tokens),
-                                                        keys + rows[p][t] * step,
-                                                        values + rows[p][t] * step);
+      with_element(shape_.half, [&](auto number) {
+        using T = decltype(number);
+        fill_caches(int(layer), rows, numbers<T>(k_rows), numbers<T>(v_rows));
       });
       return attention(q, k, v, batch.layout, model_.decoder().scale());
     };
     const auto hidden =
         model_.decoder()(model_.embed(batch), text_rotary(batch.position_ids, text()), attend);
     return at::linear(hidden.index_select(0, to_tensor(last)), model_.head());
+  }
+
+  // Writes a layer's keys and values [rows, kv_heads, dim] of each prompt's rows into its cache.
+  template <class T>
+  void fill_caches(int layer, const std::vector<std::vector<std::int64_t>>& rows, const T* keys,
+                   const T* values) {
+    const auto step = shape_.kv_heads * shape_.head_dim;
+    parallel_tasks(std::int64_t(rows.size()), [&](std::int64_t begin, std::int64_t end) {
+      for (auto p = begin; p < end; ++p)
+        for (std::size_t t = 0; t < rows[p].size(); ++t)
+          caches_[p].pages[t / KvPage::tokens]->write(
+              layer, int(t % KvPage::tokens), keys + rows[p][t] * step, values + rows[p][t] * step);
+    });
+  }
+
+  // Appends a token's keys and values of a layer to each sequence and attends to all of it.
+  template <class T>
+  void attend_to_caches(int layer, std::span<const PagedSequence* const> sequences, const T* q,
+                        const T* k, const T* v, T* out) {
+    const auto step = shape_.kv_heads * shape_.head_dim;
+    parallel_tasks(std::int64_t(sequences.size()), [&](std::int64_t begin, std::int64_t end) {
+      for (auto r = begin; r < end; ++r) {
+        auto& page = *sequences[r]->pages.back();
+        page.write(layer, page.count, k + r * step, v + r * step);
+      }
+      paged_attention(sequences, shape_, layer, int(text().num_heads),
+                      float(model_.decoder().scale()), q, out, begin, end);
+    });
   }
 
   // Runs the rows' last tokens through the decoder and returns the logits of the next: [rows, V].
@@ -109,16 +134,10 @@ class Wave {
                             const at::Tensor& v) {
       const auto queries = q.contiguous(), keys = k.contiguous(), values = v.contiguous();
       auto out = at::empty_like(queries);
-      const auto step = keys.size(1) * keys.size(2);
-      parallel_tasks(n, [&](std::int64_t begin, std::int64_t end) {
-        for (auto r = begin; r < end; ++r) {
-          auto& page = *sequences[r]->pages.back();
-          page.write(int(layer), page.count, keys.const_data_ptr<float>() + r * step,
-                     values.const_data_ptr<float>() + r * step);
-        }
-        paged_attention(sequences, shape_, int(layer), int(queries.size(1)),
-                        float(model_.decoder().scale()), queries.const_data_ptr<float>(),
-                        out.mutable_data_ptr<float>(), begin, end);
+      with_element(shape_.half, [&](auto number) {
+        using T = decltype(number);
+        attend_to_caches(int(layer), sequences, numbers<T>(queries), numbers<T>(keys),
+                         numbers<T>(values), mutable_numbers<T>(out));
       });
       return out;
     };
@@ -161,6 +180,7 @@ class Wave {
     completion.text = assets_.tokenizer.decode(stopped ? ids.first(ids.size() - 1) : ids);
   }
 
+  const QwenPolicy& policy_;
   const Qwen2_5_VL& model_;
   const ModelAssets& assets_;
   const SamplingParams& params_;

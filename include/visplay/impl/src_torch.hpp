@@ -4,6 +4,7 @@
 #include <visplay/eval/world_benchmark.ipp>
 #include <visplay/generate/engine.ipp>
 #include <visplay/generate/sampler.ipp>
+#include <visplay/model/lora.ipp>
 #include <visplay/model/qwen2_5_vl/assets.ipp>
 #include <visplay/model/qwen2_5_vl/config.ipp>
 #include <visplay/model/qwen2_5_vl/image_processor.ipp>
@@ -15,10 +16,13 @@
 #include <visplay/model/qwen2_5_vl/weights.ipp>
 #include <visplay/model/qwen2_5_vl/windows.ipp>
 #include <visplay/policy/collate.ipp>
+#include <visplay/policy/feature_cache.ipp>
+#include <visplay/policy/policy.ipp>
 #include <visplay/report/jsonl.ipp>
 #include <visplay/report/screen_text.ipp>
 #include <visplay/report/terminal.ipp>
 #include <visplay/tensor/attention.ipp>
+#include <visplay/tensor/checkpoint.ipp>
 #include <visplay/tensor/linear_log_probs.ipp>
 #include <visplay/tensor/objective.ipp>
 #include <visplay/tensor/rowwise.ipp>

@@ -60,6 +60,8 @@ void replace_folder(const std::filesystem::path& folder, bool sync,
 /// XXH3, 128 bits, of a file's bytes, as 32 hexadecimal digits. Finds damage, not malice.
 /// @throws Error  it cannot be read
 [[nodiscard]] std::string file_hash(const std::filesystem::path& path);
+/// The same of bytes in memory.
+[[nodiscard]] std::string bytes_hash(std::span<const std::byte> bytes);
 
 /// @throws Error  if fewer than 1.1 times `bytes` are free where `folder` lies
 void check_free_space(const std::filesystem::path& folder, std::uintmax_t bytes);

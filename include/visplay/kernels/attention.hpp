@@ -8,12 +8,16 @@
 //
 //   out_i = sum_j p_ij v_j,  p_ij = softmax_j(scale q_i . k_j),  j over the rows that i sees.
 //
+// Blocks of queries meet blocks of keys with a running maximum (Milakov and Gimelshein 2018,
+// 1805.02867; Dao et al. 2022, 2205.14135): memory beyond inputs and outputs grows with the rows of
+// a segment, never with their square.
+//
 // Rows are grouped in segments; a row sees only rows of its own segment. One task is one segment
 // and one key-value head; tasks are independent, so results do not depend on how they are spread
 // over threads. Grouped-query attention: query head h reads key-value head h / (heads / kv_heads).
 #pragma once
 
-#include <visplay/core/macros.hpp>
+#include <visplay/core/bfloat16.hpp>
 
 #include <cstdint>
 #include <span>
@@ -55,21 +59,23 @@ struct AttentionShape {
 [[nodiscard]] std::int64_t attention_tasks(const AttentionLayout& layout,
                                            const AttentionShape& shape);
 
-/// Runs tasks [begin, end). All arrays are row-major float32.
+/// Runs tasks [begin, end). All arrays are row-major; T is float or bfloat16, sums are in float.
 /// @param q        [rows, heads, head_dim]
 /// @param k, v     [rows, kv_heads, head_dim]
 /// @param out      [rows, heads, head_dim]
 /// @param log_sum  [rows, heads]: log sum_j exp(scale q_i . k_j), kept for the backward pass
-void attention_forward(const AttentionLayout& layout, const AttentionShape& shape, const float* q,
-                       const float* k, const float* v, float* out, float* log_sum,
-                       std::int64_t begin, std::int64_t end);
+template <class T>
+void attention_forward(const AttentionLayout& layout, const AttentionShape& shape, const T* q,
+                       const T* k, const T* v, T* out, float* log_sum, std::int64_t begin,
+                       std::int64_t end);
 
 /// Gradients of tasks [begin, end), from the forward pass's inputs and results. Writes (does not
 /// add to) grad_q, grad_k and grad_v, of the shapes of q, k and v.
-void attention_backward(const AttentionLayout& layout, const AttentionShape& shape, const float* q,
-                        const float* k, const float* v, const float* out, const float* log_sum,
-                        const float* grad_out, float* grad_q, float* grad_k, float* grad_v,
-                        std::int64_t begin, std::int64_t end);
+template <class T>
+void attention_backward(const AttentionLayout& layout, const AttentionShape& shape, const T* q,
+                        const T* k, const T* v, const T* out, const float* log_sum,
+                        const T* grad_out, T* grad_q, T* grad_k, T* grad_v, std::int64_t begin,
+                        std::int64_t end);
 
 }  // namespace visplay
 

@@ -2,76 +2,180 @@
 #pragma once
 
 #include <visplay/kernels/attention.hpp>
-#include <visplay/kernels/lanes.hpp>
+#include <visplay/kernels/block_product.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace visplay {
 namespace detail {
 
-// What one task copies next to each other: a segment's rows of one head, as rows and as columns.
-struct HeadTile {
-  int rows = 0, dim = 0, width = 0;  // width: floats between two columns
-  std::vector<float> by_row;         // [rows, padded(dim)]
-  std::vector<float> by_column;      // [dim, width]
+constexpr int query_block = 24, key_block = 256;
 
-  // Columns are read in four packs at a time, from any offset: leave that much behind the last.
-  void resize(int rows_in, int dim_in) {
-    rows = rows_in, dim = dim_in, width = padded(rows_in) + 4 * Pack::lanes;
-    by_row.assign(std::size_t(rows) * padded(dim), 0.f);
-    by_column.assign(std::size_t(dim) * width, 0.f);
-  }
-  // from: the head's first row; rows lie `step` floats apart.
-  void fill(const float* from, std::ptrdiff_t step) {
-    for (int r = 0; r < rows; ++r, from += step) {
-      std::copy_n(from, dim, by_row.data() + std::size_t(r) * padded(dim));
-      for (int d = 0; d < dim; ++d) by_column[std::size_t(d) * width + r] = from[d];
+// A segment's rows of one head next to each other, as rows and as columns, in float.
+struct HeadTile {
+  int rows = 0, dim = 0, step = 0, width = 0;  // step: floats of a row, width: of a column's line
+  std::vector<float> by_row;                   // [rows, step]
+  std::vector<float> by_column;                // [dim, width]
+
+  // from: the head's first row; rows lie `stride` numbers apart.
+  template <class T>
+  void fill(const T* from, std::ptrdiff_t stride, int rows_in, int dim_in, bool as_rows,
+            bool as_columns) {
+    rows = rows_in, dim = dim_in, step = padded(dim), width = padded(rows) + Pack::lanes;
+    by_row.assign(std::size_t(as_rows ? rows : 1) * step, 0.f);
+    by_column.assign(as_columns ? std::size_t(dim) * width : 0, 0.f);
+    for (int r = 0; r < rows; ++r, from += stride) {
+      float* row = by_row.data() + std::size_t(as_rows ? r : 0) * step;
+      copy_row(from, dim, row);
+      for (int d = 0; as_columns && d < dim; ++d) by_column[std::size_t(d) * width + r] = row[d];
     }
   }
-  const float* row(int r) const { return by_row.data() + std::size_t(r) * padded(dim); }
-  float* row(int r) { return by_row.data() + std::size_t(r) * padded(dim); }
+  void zero(int rows_in, int dim_in) {
+    rows = rows_in, dim = dim_in, step = padded(dim);
+    by_row.assign(std::size_t(rows) * step, 0.f);
+  }
+  const float* row(int r) const { return by_row.data() + std::size_t(r) * step; }
+  float* row(int r) { return by_row.data() + std::size_t(r) * step; }
+  const float* column_from(int r) const { return by_column.data() + r; }
 };
 
-// The two ranges of one row, relative to its segment, laid end to end in a buffer of `count`.
-struct TwoRanges {
-  int first, first_count, second, second_count;
-  TwoRanges(const VisibleRows& see, int start)
-      : first(see.first_begin - start),
-        first_count(see.first_end - see.first_begin),
-        second(see.second_begin - start),
-        second_count(see.second_end - see.second_begin) {}
-  int count() const { return first_count + second_count; }
-
-  // to[j] = x . tile row j, for the rows in both ranges. The second part is written after the
-  // first, whose padding it overwrites.
-  void times(const float* x, const HeadTile& tile, float* to) const {
-    row_times_columns(x, tile.dim, tile.by_column.data() + first, tile.width, first_count, to);
-    if (second_count)
-      row_times_columns(x, tile.dim, tile.by_column.data() + second, tile.width, second_count,
-                        to + first_count);
-  }
-  // to += sum_j w[j] tile row j.
-  void add_rows(const float* w, const HeadTile& tile, float* to) const {
-    const int step = padded(tile.dim);
-    add_weighted_rows(w, first_count, tile.row(first), step, tile.dim, to);
-    if (second_count)
-      add_weighted_rows(w + first_count, second_count, tile.row(second), step, tile.dim, to);
-  }
-  // tile row j += w[j] x.
-  void scatter(const float* w, const float* x, HeadTile& tile) const {
-    const int step = padded(tile.dim);
-    add_outer(w, first_count, x, tile.dim, tile.row(first), step);
-    if (second_count) add_outer(w + first_count, second_count, x, tile.dim, tile.row(second), step);
-  }
+struct KeyRange {
+  int begin = 0, end = 0;
+  bool empty() const { return begin >= end; }
 };
 
+// One segment and one key-value head. A "query" is a row of the segment and one of the query heads
+// that read this head: number i * queries_per_kv + g.
 struct Task {
-  int start, rows, kv_head, queries_per_kv;
+  int start, rows, kv_head, queries_per_kv, heads, kv_heads, dim;
+  const AttentionLayout& layout;
+
   Task(const AttentionLayout& layout, const AttentionShape& shape, std::int64_t task)
       : start(layout.segments[task / shape.kv_heads]),
         rows(layout.segments[task / shape.kv_heads + 1] - start),
         kv_head(int(task % shape.kv_heads)),
-        queries_per_kv(shape.heads / shape.kv_heads) {}
+        queries_per_kv(shape.heads / shape.kv_heads),
+        heads(shape.heads),
+        kv_heads(shape.kv_heads),
+        dim(shape.head_dim),
+        layout(layout) {}
+
+  int queries() const { return rows * queries_per_kv; }
+  // Where a query stands in [rows, heads], and its first number in [rows, heads, dim].
+  std::ptrdiff_t place(int query) const {
+    return std::ptrdiff_t(start + query / queries_per_kv) * heads + kv_head * queries_per_kv +
+           query % queries_per_kv;
+  }
+  std::ptrdiff_t first_kv() const {
+    return std::ptrdiff_t(start) * kv_heads * dim + std::ptrdiff_t(kv_head) * dim;
+  }
+  std::ptrdiff_t kv_step() const { return std::ptrdiff_t(kv_heads) * dim; }
+  // What a query sees, relative to the segment.
+  KeyRange first(int query) const {
+    const auto& see = layout.visible[start + query / queries_per_kv];
+    return {see.first_begin - start, see.first_end - start};
+  }
+  KeyRange second(int query) const {
+    const auto& see = layout.visible[start + query / queries_per_kv];
+    return {see.second_begin - start, see.second_end - start};
+  }
+};
+
+// Queries [begin, begin + count) of a task: their numbers, and the keys that any of them sees.
+struct QueryBlock {
+  int begin = 0, count = 0;
+  KeyRange keys[2];
+
+  QueryBlock(const Task& task, int begin_in)
+      : begin(begin_in), count(std::min(query_block, task.queries() - begin_in)) {
+    for (int r = 0; r < count; ++r) {
+      extend(keys[0], task.first(begin + r));
+      extend(keys[1], task.second(begin + r));
+    }
+    if (keys[1].begin < keys[0].begin) std::swap(keys[0], keys[1]);
+    if (!keys[0].empty()) keys[1].begin = std::max(keys[1].begin, keys[0].end);
+  }
+  // body(first key, count) for blocks of the keys.
+  template <class Body>
+  void for_keys(const Body& body) const {
+    for (const auto& range : keys)
+      for (int at = range.begin; at < range.end; at += key_block)
+        body(at, std::min(key_block, range.end - at));
+  }
+
+ private:
+  static void extend(KeyRange& all, const KeyRange& more) {
+    if (more.empty()) return;
+    all =
+        all.empty() ? more : KeyRange{std::min(all.begin, more.begin), std::max(all.end, more.end)};
+  }
+};
+
+constexpr float hidden_score = -std::numeric_limits<float>::max();
+
+// scores[j] = hidden_score for keys at + j, j < count, that the query does not see.
+VISPLAY_INLINE void hide(const Task& task, int query, int at, int count, float* scores) {
+  KeyRange a = task.first(query), b = task.second(query);
+  if (!b.empty() && b.begin < a.begin) std::swap(a, b);
+  const auto inside = [&](int key) { return std::clamp(key - at, 0, count); };
+  const int ends[] = {inside(a.begin), inside(a.end), b.empty() ? count : inside(b.begin),
+                      b.empty() ? count : inside(b.end)};
+  std::fill(scores, scores + ends[0], hidden_score);
+  std::fill(scores + ends[1], scores + ends[2], hidden_score);
+  std::fill(scores + ends[3], scores + count, hidden_score);
+}
+
+// x[j] = exp(scale x[j] - shift), 0 where hidden, for j < n; zeros up to padded(n). Their sum.
+VISPLAY_INLINE float exp_visible(float* x, int n, float scale, float shift) {
+  std::fill(x + n, x + padded(n), hidden_score);
+  Pack total;
+  for (int j = 0; j < n; j += Pack::lanes) {
+    const Pack at = load(x + j);
+    const Pack e = select(at.v == hidden_score, Pack(0.f), exp(Pack(scale) * at - Pack(shift)));
+    total = total + e;
+    store(x + j, e);
+  }
+  return sum(total);
+}
+
+// Rows of numbers of a block's queries, in float.
+struct QueryRows {
+  int step = 0;
+  std::vector<float> values;  // [query_block, step]
+
+  explicit QueryRows(int dim) : step(padded(dim)), values(std::size_t(query_block) * padded(dim)) {}
+  template <class T>
+  void load_from(const T* from, const Task& task, const QueryBlock& block) {
+    for (int r = 0; r < block.count; ++r)
+      copy_row(from + task.place(block.begin + r) * task.dim, task.dim, row(r));
+  }
+  template <class T>
+  void store_to(T* to, const Task& task, const QueryBlock& block) const {
+    for (int r = 0; r < block.count; ++r)
+      copy_row(row(r), task.dim, to + task.place(block.begin + r) * task.dim);
+  }
+  void zero() { std::fill(values.begin(), values.end(), 0.f); }
+  float* row(int r) { return values.data() + std::size_t(r) * step; }
+  const float* row(int r) const { return values.data() + std::size_t(r) * step; }
+  StridedBlock block() const { return {values.data(), step, 1}; }
+};
+
+// A number for each pair of the block's queries and up to key_block keys.
+struct PairBlock {
+  static constexpr int step = key_block + Pack::lanes;
+  std::vector<float> values = std::vector<float>(std::size_t(query_block) * step);
+
+  float* row(int r) { return values.data() + std::size_t(r) * step; }
+  // = rows of the block times columns of the tile: q . k for every pair.
+  void multiply(const QueryRows& rows, int count, const HeadTile& tile, int at, int keys) {
+    for (int r = 0; r < count; ++r) std::fill_n(row(r), padded(keys), 0.f);
+    block_product(rows.block(), count, tile.dim, tile.column_from(at), tile.width, keys, row(0),
+                  step);
+  }
+  StridedBlock block() const { return {values.data(), step, 1}; }
+  StridedBlock transposed() const { return {values.data(), 1, step}; }
 };
 
 }  // namespace detail
@@ -106,75 +210,105 @@ VISPLAY_INLINE std::int64_t attention_tasks(const AttentionLayout& layout,
   return layout.segment_count() * shape.kv_heads;
 }
 
-VISPLAY_INLINE void attention_forward(const AttentionLayout& layout, const AttentionShape& shape,
-                                      const float* q, const float* k, const float* v, float* out,
-                                      float* log_sum, std::int64_t begin, std::int64_t end) {
-  const int dim = shape.head_dim, heads = shape.heads, kv_step = shape.kv_heads * dim;
+template <class T>
+void attention_forward(const AttentionLayout& layout, const AttentionShape& shape, const T* q,
+                       const T* k, const T* v, T* out, float* log_sum, std::int64_t begin,
+                       std::int64_t end) {
+  const int dim = shape.head_dim;
   detail::HeadTile keys, values;
-  std::vector<float> weights, result(padded(dim));
+  detail::QueryRows queries(dim), sums(dim);
+  detail::PairBlock weights;
+  float largest[detail::query_block], total[detail::query_block];
   for (std::int64_t t = begin; t < end; ++t) {
     const detail::Task task(layout, shape, t);
-    const std::ptrdiff_t first = std::ptrdiff_t(task.start) * kv_step + task.kv_head * dim;
-    keys.resize(task.rows, dim), keys.fill(k + first, kv_step);
-    values.resize(task.rows, dim), values.fill(v + first, kv_step);
-    weights.resize(task.rows + 8 * Pack::lanes);
-    for (int i = 0; i < task.rows; ++i) {
-      const detail::TwoRanges see(layout.visible[task.start + i], task.start);
-      for (int g = 0; g < task.queries_per_kv; ++g) {
-        const std::ptrdiff_t row =
-            std::ptrdiff_t(task.start + i) * heads + task.kv_head * task.queries_per_kv + g;
-        see.times(q + row * dim, keys, weights.data());
-        const float largest = shape.scale * max_of(weights.data(), see.count());
-        const float total = exp_and_sum(weights.data(), see.count(), shape.scale, largest);
-        std::fill(result.begin(), result.end(), 0.f);
-        see.add_rows(weights.data(), values, result.data());
-        for (int d = 0; d < dim; ++d) out[row * dim + d] = result[d] / total;
-        log_sum[row] = largest + std::log(total);
+    keys.fill(k + task.first_kv(), task.kv_step(), task.rows, dim, false, true);
+    values.fill(v + task.first_kv(), task.kv_step(), task.rows, dim, true, false);
+    for (int at = 0; at < task.queries(); at += detail::query_block) {
+      const detail::QueryBlock block(task, at);
+      queries.load_from(q, task, block);
+      sums.zero();
+      std::fill_n(largest, block.count, detail::hidden_score), std::fill_n(total, block.count, 0.f);
+      block.for_keys([&](int first, int count) {
+        weights.multiply(queries, block.count, keys, first, count);
+        for (int r = 0; r < block.count; ++r) {
+          float* row = weights.row(r);
+          detail::hide(task, at + r, first, count, row);
+          const float highest = std::max(largest[r], max_of(row, count));
+          // Nothing seen so far: all weights are 0, whatever the shift.
+          const float shift = highest == detail::hidden_score ? 0 : shape.scale * highest;
+          if (largest[r] < highest) {
+            const float shrink = total[r] == 0 ? 0 : std::exp(shape.scale * largest[r] - shift);
+            for (int d = 0; d < sums.step; ++d) sums.row(r)[d] *= shrink;
+            total[r] *= shrink, largest[r] = highest;
+          }
+          total[r] += detail::exp_visible(row, count, shape.scale, shift);
+        }
+        block_product(weights.block(), block.count, count, values.row(first), values.step, dim,
+                      sums.row(0), sums.step);
+      });
+      for (int r = 0; r < block.count; ++r) {
+        for (int d = 0; d < dim; ++d) sums.row(r)[d] /= total[r];
+        log_sum[task.place(at + r)] = shape.scale * largest[r] + std::log(total[r]);
       }
+      sums.store_to(out, task, block);
     }
   }
 }
 
-VISPLAY_INLINE void attention_backward(const AttentionLayout& layout, const AttentionShape& shape,
-                                       const float* q, const float* k, const float* v,
-                                       const float* out, const float* log_sum,
-                                       const float* grad_out, float* grad_q, float* grad_k,
-                                       float* grad_v, std::int64_t begin, std::int64_t end) {
-  const int dim = shape.head_dim, heads = shape.heads, kv_step = shape.kv_heads * dim;
+template <class T>
+void attention_backward(const AttentionLayout& layout, const AttentionShape& shape, const T* q,
+                        const T* k, const T* v, const T* out, const float* log_sum,
+                        const T* grad_out, T* grad_q, T* grad_k, T* grad_v, std::int64_t begin,
+                        std::int64_t end) {
+  const int dim = shape.head_dim;
   detail::HeadTile keys, values, key_gradients, value_gradients;
-  std::vector<float> p, ds, dq(padded(dim)), q_row(padded(dim)), g_row(padded(dim));
+  detail::QueryRows queries(dim), gradients(dim), outputs(dim), query_gradients(dim);
+  detail::PairBlock p, ds;
   for (std::int64_t t = begin; t < end; ++t) {
     const detail::Task task(layout, shape, t);
-    const std::ptrdiff_t first = std::ptrdiff_t(task.start) * kv_step + task.kv_head * dim;
-    keys.resize(task.rows, dim), keys.fill(k + first, kv_step);
-    values.resize(task.rows, dim), values.fill(v + first, kv_step);
-    key_gradients.resize(task.rows, dim), value_gradients.resize(task.rows, dim);
-    p.resize(task.rows + 8 * Pack::lanes), ds.resize(p.size());
-    for (int i = 0; i < task.rows; ++i) {
-      const detail::TwoRanges see(layout.visible[task.start + i], task.start);
-      for (int g = 0; g < task.queries_per_kv; ++g) {
-        const std::ptrdiff_t row =
-            std::ptrdiff_t(task.start + i) * heads + task.kv_head * task.queries_per_kv + g;
-        std::copy_n(q + row * dim, dim, q_row.begin());
-        std::copy_n(grad_out + row * dim, dim, g_row.begin());
-        see.times(q_row.data(), keys, p.data());
-        exp_and_sum(p.data(), see.count(), shape.scale, log_sum[row]);
-        see.times(g_row.data(), values, ds.data());
-        // d softmax: ds_j = p_j (g . v_j - g . out)
-        const float mean = dot(g_row.data(), out + row * dim, dim);
-        for (int j = 0; j < see.count(); ++j) ds[j] = shape.scale * p[j] * (ds[j] - mean);
-        std::fill(dq.begin(), dq.end(), 0.f);
-        see.add_rows(ds.data(), keys, dq.data());
-        std::copy_n(dq.begin(), dim, grad_q + row * dim);
-        see.scatter(ds.data(), q_row.data(), key_gradients);
-        see.scatter(p.data(), g_row.data(), value_gradients);
-      }
+    keys.fill(k + task.first_kv(), task.kv_step(), task.rows, dim, true, true);
+    values.fill(v + task.first_kv(), task.kv_step(), task.rows, dim, false, true);
+    key_gradients.zero(task.rows, dim), value_gradients.zero(task.rows, dim);
+    for (int at = 0; at < task.queries(); at += detail::query_block) {
+      const detail::QueryBlock block(task, at);
+      queries.load_from(q, task, block), gradients.load_from(grad_out, task, block);
+      outputs.load_from(out, task, block), query_gradients.zero();
+      block.for_keys([&](int first, int count) {
+        p.multiply(queries, block.count, keys, first, count);
+        ds.multiply(gradients, block.count, values, first, count);
+        for (int r = 0; r < block.count; ++r) {
+          detail::hide(task, at + r, first, count, p.row(r));
+          detail::exp_visible(p.row(r), count, shape.scale, log_sum[task.place(at + r)]);
+          // d softmax: ds_j = p_j (g . v_j - g . out)
+          const float mean = dot(gradients.row(r), outputs.row(r), dim);
+          for (int j = 0; j < count; ++j)
+            ds.row(r)[j] = shape.scale * p.row(r)[j] * (ds.row(r)[j] - mean);
+        }
+        block_product(ds.block(), block.count, count, keys.row(first), keys.step, dim,
+                      query_gradients.row(0), query_gradients.step);
+        block_product(ds.transposed(), count, block.count, queries.row(0), queries.step, dim,
+                      key_gradients.row(first), key_gradients.step);
+        block_product(p.transposed(), count, block.count, gradients.row(0), gradients.step, dim,
+                      value_gradients.row(first), value_gradients.step);
+      });
+      query_gradients.store_to(grad_q, task, block);
     }
     for (int r = 0; r < task.rows; ++r) {
-      std::copy_n(key_gradients.row(r), dim, grad_k + first + std::ptrdiff_t(r) * kv_step);
-      std::copy_n(value_gradients.row(r), dim, grad_v + first + std::ptrdiff_t(r) * kv_step);
+      const auto to = task.first_kv() + std::ptrdiff_t(r) * task.kv_step();
+      copy_row(key_gradients.row(r), dim, grad_k + to);
+      copy_row(value_gradients.row(r), dim, grad_v + to);
     }
   }
 }
+
+#define VISPLAY_ATTENTION_OF(T)                                                                   \
+  template void attention_forward<T>(const AttentionLayout&, const AttentionShape&, const T*,     \
+                                     const T*, const T*, T*, float*, std::int64_t, std::int64_t); \
+  template void attention_backward<T>(const AttentionLayout&, const AttentionShape&, const T*,    \
+                                      const T*, const T*, const T*, const float*, const T*, T*,   \
+                                      T*, T*, std::int64_t, std::int64_t);
+VISPLAY_ATTENTION_OF(float)
+VISPLAY_ATTENTION_OF(bfloat16)
+#undef VISPLAY_ATTENTION_OF
 
 }  // namespace visplay

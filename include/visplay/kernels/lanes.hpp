@@ -1,8 +1,10 @@
-// Loops over rows of floats, a register at a time: the inner loops of the CPU kernels.
+// Loops over rows of numbers, a register at a time: the inner loops of the CPU kernels. Numbers are
+// float or bfloat16 in memory and float in registers.
 //
 // Buffers that these functions read in whole packs are padded to a multiple of Pack::lanes.
 #pragma once
 
+#include <visplay/core/bfloat16.hpp>
 #include <visplay/core/pack.hpp>
 
 #include <algorithm>
@@ -18,6 +20,22 @@ inline Pack load(const float* from) {
   return p;
 }
 inline void store(float* to, const Pack& p) { std::memcpy(to, &p.v, sizeof p.v); }
+
+using PackHalves = std::uint16_t __attribute__((vector_size(VISPLAY_REGISTER_BYTES / 2)));
+using PackBits = std::uint32_t __attribute__((vector_size(VISPLAY_REGISTER_BYTES)));
+
+inline Pack load(const bfloat16* from) {
+  PackHalves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  return Pack(std::bit_cast<Pack::Lanes>(__builtin_convertvector(halves, PackBits) << 16));
+}
+inline void store(bfloat16* to, const Pack& p) {
+  const auto bits = std::bit_cast<PackBits>(p.v);
+  const PackBits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const PackBits kept = (bits & 0x7fffffffu) > 0x7f800000u ? PackBits{} + 0x7fc0u : rounded;  // NaN
+  const auto halves = __builtin_convertvector(kept, PackHalves);
+  std::memcpy(static_cast<void*>(to), &halves, sizeof halves);
+}
 
 /// As load and store, of the first n lanes, 0 <= n <= lanes; the others read 0. Memory beyond them is
 /// not touched.
@@ -44,19 +62,37 @@ inline void store_first(float* to, const Pack& p, int n) {
 #endif
 }
 
+inline Pack load_first(const bfloat16* from, int n) {
+  Pack p;
+  for (int i = 0; i < n; ++i) p[i] = float(from[i]);
+  return p;
+}
+inline void store_first(bfloat16* to, const Pack& p, int n) {
+  for (int i = 0; i < n; ++i) to[i] = bfloat16(p[i]);
+}
+
+/// to[i] = from[i] for i in [0, n), converted.
+template <class From, class To>
+void copy_row(const From* from, int n, To* to) {
+  int i = 0;
+  for (; i + Pack::lanes <= n; i += Pack::lanes) store(to + i, load(from + i));
+  if (i < n) store_first(to + i, load_first(from + i, n - i), n - i);
+}
+
 /// n rounded up to whole packs.
 constexpr int padded(int n) { return (n + Pack::lanes - 1) / Pack::lanes * Pack::lanes; }
 
 /// out[j] = sum_d x[d] * columns[d][j] for j in [0, n); writes up to padded(n). A row of columns is
-/// `stride` floats, of which n rounded up to four packs may be read.
-inline void row_times_columns(const float* x, int dim, const float* columns, std::ptrdiff_t stride,
-                              int n, float* out) {
+/// `stride` numbers, of which n rounded up to four packs may be read.
+template <class T>
+void row_times_columns(const float* x, int dim, const T* columns, std::ptrdiff_t stride, int n,
+                       float* out) {
   constexpr int lanes = Pack::lanes;
   int j = 0;
   for (; j + 2 * lanes < n; j += 4 * lanes) {
     Pack a, b, c, e;
     for (int d = 0; d < dim; ++d) {
-      const float* row = columns + d * stride + j;
+      const T* row = columns + d * stride + j;
       const Pack xd(x[d]);
       a.v += xd.v * load(row).v;
       b.v += xd.v * load(row + lanes).v;
@@ -78,14 +114,16 @@ inline void row_times_columns(const float* x, int dim, const float* columns, std
   }
 }
 
-/// out[d] += sum_j w[j] * rows[j][d] for d in [0, padded(dim)); rows are `stride` floats apart.
-inline void add_weighted_rows(const float* w, int n, const float* rows, std::ptrdiff_t stride,
-                              int dim, float* out) {
+/// out[d] += sum_j w[j] * rows[j][d] for d in [0, padded(dim)); rows are `stride` numbers
+/// apart.
+template <class T>
+void add_weighted_rows(const float* w, int n, const T* rows, std::ptrdiff_t stride, int dim,
+                       float* out) {
   constexpr int lanes = Pack::lanes;
   int d = 0;
   for (; d + lanes < dim; d += 2 * lanes) {
     Pack a0, a1, b0, b1;
-    const float* at = rows + d;
+    const T* at = rows + d;
     int j = 0;
     for (; j + 1 < n; j += 2, at += 2 * stride) {
       const Pack w0(w[j]), w1(w[j + 1]);
@@ -105,18 +143,6 @@ inline void add_weighted_rows(const float* w, int n, const float* rows, std::ptr
     Pack a;
     for (int j = 0; j < n; ++j) a.v += Pack(w[j]).v * load(rows + j * stride + d).v;
     store(out + d, load(out + d) + a);
-  }
-}
-
-/// rows[j][d] += w[j] * x[d] for j in [0, n) and d in [0, padded(dim)).
-inline void add_outer(const float* w, int n, const float* x, int dim, float* rows,
-                      std::ptrdiff_t stride) {
-  for (int d = 0; d < dim; d += Pack::lanes) {
-    const Pack xd = load(x + d);
-    for (int j = 0; j < n; ++j) {
-      float* to = rows + j * stride + d;
-      store(to, load(to) + Pack(w[j]) * xd);
-    }
   }
 }
 

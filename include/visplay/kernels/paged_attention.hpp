@@ -5,8 +5,9 @@
 // copied when a group forks and nothing is padded when its members end at different lengths.
 #pragma once
 
-#include <visplay/core/macros.hpp>
+#include <visplay/core/bfloat16.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,6 +17,7 @@ namespace visplay {
 
 struct CacheShape {
   int layers = 0, kv_heads = 0, head_dim = 0;
+  bool half = false;  ///< keys and values are kept as bfloat16, else as float
 };
 
 class KvPage {
@@ -24,19 +26,22 @@ class KvPage {
 
   explicit KvPage(const CacheShape& shape);
 
-  /// Writes one token of one layer. @param k, v  [kv_heads, head_dim]
-  void write(int layer, int slot, const float* k, const float* v);
-  /// [head_dim, tokens]: a key a column.
-  [[nodiscard]] const float* keys(int layer, int kv_head) const;
+  /// Writes one token of one layer. @param k, v  [kv_heads, head_dim]; T as the cache is kept
+  template <class T>
+  void write(int layer, int slot, const T* k, const T* v);
+  /// [head_dim, tokens]: a key a column. T as the cache is kept.
+  template <class T>
+  [[nodiscard]] const T* keys(int layer, int kv_head) const;
   /// [tokens, head_dim padded to whole packs].
-  [[nodiscard]] const float* values(int layer, int kv_head) const;
+  template <class T>
+  [[nodiscard]] const T* values(int layer, int kv_head) const;
 
   int count = 0;  ///< tokens written in every layer
 
  private:
   CacheShape shape_;
   int value_step_;
-  std::vector<float> keys_, values_;
+  std::vector<std::byte> keys_, values_;  // the memory of the numbers
 };
 
 /// The pages that one sequence sees, oldest first. Only the last may be written to, and only if no
@@ -51,11 +56,13 @@ struct PagedSequence {
 
 /// For sequences [begin, end): out = attention of its query over all its cached tokens, and over
 /// the slot that is being written (page.count) in the last page.
-/// @param q    [sequences, heads, head_dim]
+/// Sums are in float.
+/// @param q    [sequences, heads, head_dim]; T as the cache is kept
 /// @param out  [sequences, heads, head_dim]
+template <class T>
 void paged_attention(std::span<const PagedSequence* const> sequences, const CacheShape& shape,
-                     int layer, int heads, float scale, const float* q, float* out,
-                     std::int64_t begin, std::int64_t end);
+                     int layer, int heads, float scale, const T* q, T* out, std::int64_t begin,
+                     std::int64_t end);
 
 }  // namespace visplay
 

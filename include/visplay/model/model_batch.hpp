@@ -24,6 +24,7 @@ struct ModelBatch {
   at::Tensor position_ids;  ///< [3, N] int64: temporal, height, width
   at::Tensor pixel_values;  ///< [patches, patch_dim] of the distinct images; undefined without any
   std::vector<ImageGrid> grids;                   ///< of the distinct images
+  at::Tensor image_features;                      ///< [rows, D] if known already: no pixel_values
   at::Tensor image_rows;                          ///< [M] rows of input_ids that hold an image
   at::Tensor feature_rows;                        ///< [M] the vision tower's output row for each
   std::shared_ptr<const AttentionLayout> layout;  ///< of the N rows

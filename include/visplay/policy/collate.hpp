@@ -11,6 +11,7 @@
 #include <visplay/model/qwen2_5_vl/assets.hpp>
 #include <visplay/model/qwen2_5_vl/positions.hpp>
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -34,9 +35,14 @@ struct SampleTokens {
   std::span<const std::int64_t> completion{};  ///< empty: the prompt alone
 };
 
+/// Features of images that are known without a gradient: [rows, D], images in order.
+using KnownFeatures = std::function<at::Tensor(std::span<const ImagePtr>)>;
+
 /// Completions keep their order: completion c of the batch is samples[c].
+/// @param features  given: asked instead of cutting the distinct images into patches
 /// @throws Error if samples is empty
-[[nodiscard]] ModelBatch collate(const ModelAssets& assets, std::span<const SampleTokens> samples);
+[[nodiscard]] ModelBatch collate(const ModelAssets& assets, std::span<const SampleTokens> samples,
+                                 const KnownFeatures& features = {});
 
 }  // namespace visplay
 

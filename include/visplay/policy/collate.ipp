@@ -41,14 +41,16 @@ class BatchBuilder {
     layout_->add_tree(std::int32_t(prefix), branches);
   }
 
-  ModelBatch finish() {
+  ModelBatch finish(const KnownFeatures& features) {
     const auto n = std::int64_t(ids_.size());
     batch_.input_ids = to_tensor(ids_);
     batch_.position_ids = at::empty({3, n}, at::kLong);
     for (int axis = 0; axis < 3; ++axis)
       std::ranges::copy(positions_[axis],
                         batch_.position_ids.mutable_data_ptr<std::int64_t>() + axis * n);
-    if (!images_.empty()) {
+    if (!images_.empty() && features) {
+      batch_.image_features = features(images_);
+    } else if (!images_.empty()) {
       auto pixels = assets_.processor(images_);
       batch_.pixel_values =
           to_tensor(pixels.pixel_values).view({-1, assets_.processor.patch_dim()});
@@ -150,8 +152,8 @@ VISPLAY_INLINE EncodedPrompt encode_prompt(const ModelAssets& assets, const Prom
   return encoded;
 }
 
-VISPLAY_INLINE ModelBatch collate(const ModelAssets& assets,
-                                  std::span<const SampleTokens> samples) {
+VISPLAY_INLINE ModelBatch collate(const ModelAssets& assets, std::span<const SampleTokens> samples,
+                                  const KnownFeatures& features) {
   check(!samples.empty(), "collate: expected at least one sample, got none");
   detail::BatchBuilder builder(assets);
   for (std::size_t begin = 0, end = 0; begin < samples.size(); begin = end) {
@@ -159,7 +161,7 @@ VISPLAY_INLINE ModelBatch collate(const ModelAssets& assets,
       ++end;
     builder.add_tree(samples.subspan(begin, end - begin));
   }
-  return builder.finish();
+  return builder.finish(features);
 }
 
 }  // namespace visplay

@@ -19,7 +19,8 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
 
 }  // namespace detail
 
-/// Attention of packed rows, each over the rows that the layout lets it see; float32 inside.
+/// Attention of packed rows, each over the rows that the layout lets it see; float32 inside. All
+/// three in float32 or all in bfloat16.
 /// @param q       [rows, heads, head_dim]
 /// @param k, v    [rows, kv_heads, head_dim]; kv_heads divides heads
 /// @param layout  of exactly these rows; kept alive for the backward pass

@@ -22,16 +22,16 @@ VISPLAY_INLINE at::Tensor AttentionFunction::forward(AutogradContext* ctx, const
                                                      const at::Tensor& k, const at::Tensor& v,
                                                      LayoutPtr layout, double scale) {
   const auto q_rows = q.contiguous(), k_rows = k.contiguous(), v_rows = v.contiguous();
-  check_kernel_input(q_rows, "attention: q");
-  check_kernel_input(k_rows, "attention: k");
-  check_kernel_input(v_rows, "attention: v");
+  const bool half = check_mixed_input(q_rows, "attention: q");
   const auto shape = shape_of(q, k, scale);
   auto out = at::empty_like(q_rows);
-  auto log_sum = at::empty({q.size(0), q.size(1)}, q.options());
+  auto log_sum = at::empty({q.size(0), q.size(1)}, at::kFloat);
   const auto run = [&](std::int64_t begin, std::int64_t end) {
-    attention_forward(*layout, shape, q_rows.const_data_ptr<float>(),
-                      k_rows.const_data_ptr<float>(), v_rows.const_data_ptr<float>(),
-                      out.mutable_data_ptr<float>(), log_sum.mutable_data_ptr<float>(), begin, end);
+    with_element(half, [&](auto number) {
+      using T = decltype(number);
+      attention_forward(*layout, shape, numbers<T>(q_rows), numbers<T>(k_rows), numbers<T>(v_rows),
+                        mutable_numbers<T>(out), mutable_numbers<float>(log_sum), begin, end);
+    });
   };
   parallel_tasks(attention_tasks(*layout, shape), run);
   ctx->save_for_backward({q_rows, k_rows, v_rows, out, log_sum});
@@ -49,12 +49,14 @@ VISPLAY_INLINE TensorList AttentionFunction::backward(AutogradContext* ctx, Tens
   const auto grad_out = grad[0].contiguous();
   auto grad_q = at::empty_like(saved[0]), grad_k = at::empty_like(saved[1]),
        grad_v = at::empty_like(saved[2]);
-  const auto read = [](const at::Tensor& t) { return t.const_data_ptr<float>(); };
   const auto run = [&](std::int64_t begin, std::int64_t end) {
-    attention_backward(layout, shape, read(saved[0]), read(saved[1]), read(saved[2]),
-                       read(saved[3]), read(saved[4]), read(grad_out),
-                       grad_q.mutable_data_ptr<float>(), grad_k.mutable_data_ptr<float>(),
-                       grad_v.mutable_data_ptr<float>(), begin, end);
+    with_element(grad_out.scalar_type() == at::kBFloat16, [&](auto number) {
+      using T = decltype(number);
+      attention_backward(layout, shape, numbers<T>(saved[0]), numbers<T>(saved[1]),
+                         numbers<T>(saved[2]), numbers<T>(saved[3]), numbers<float>(saved[4]),
+                         numbers<T>(grad_out), mutable_numbers<T>(grad_q),
+                         mutable_numbers<T>(grad_k), mutable_numbers<T>(grad_v), begin, end);
+    });
   };
   parallel_tasks(attention_tasks(layout, shape), run);
   return {grad_q, grad_k, grad_v, {}, {}};
@@ -65,9 +67,10 @@ VISPLAY_INLINE TensorList AttentionFunction::backward(AutogradContext* ctx, Tens
 VISPLAY_INLINE at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                     std::shared_ptr<const AttentionLayout> layout, double scale) {
   check(q.dim() == 3 && k.dim() == 3 && k.sizes() == v.sizes() && q.size(2) == k.size(2) &&
-            k.size(1) > 0 && q.size(1) % k.size(1) == 0 && q.size(0) == k.size(0),
-        "attention: expected q [rows, heads, dim] and k, v [rows, kv_heads, dim] with kv_heads "
-        "dividing heads");
+            k.size(1) > 0 && q.size(1) % k.size(1) == 0 && q.size(0) == k.size(0) &&
+            q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type(),
+        "attention: expected q [rows, heads, dim] and k, v [rows, kv_heads, dim] of one type with "
+        "kv_heads dividing heads");
   check(q.size(0) == layout->rows(), "attention: expected the layout's {} rows, got {}",
         layout->rows(), q.size(0));
   return detail::AttentionFunction::apply(q, k, v, std::move(layout), scale);

@@ -1,16 +1,19 @@
 // The one place that names libtorch's headers and versions. Verified with 2.15.
 #pragma once
 
+#include <visplay/core/bfloat16.hpp>
 #include <visplay/core/error.hpp>
 #include <visplay/core/macros.hpp>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace visplay {
@@ -42,6 +45,33 @@ inline void check_kernel_input(const at::Tensor& t, std::string_view where) {
   check(t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous(),
         "{}: expected a contiguous float32 CPU tensor, got {} on {}", where,
         c10::toString(t.scalar_type()), t.device().str());
+}
+
+/// The same for what kernels read in float32 or bfloat16. @return whether it is bfloat16
+inline bool check_mixed_input(const at::Tensor& t, std::string_view where) {
+  const auto type = t.scalar_type();
+  check(t.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16) && t.is_contiguous(),
+        "{}: expected a contiguous float32 or bfloat16 CPU tensor, got {} on {}", where,
+        c10::toString(type), t.device().str());
+  return type == at::kBFloat16;
+}
+
+/// The numbers of a float32 or bfloat16 tensor in the kernels' types.
+template <class T>
+const T* numbers(const at::Tensor& t) {
+  using Stored = std::conditional_t<std::is_same_v<T, bfloat16>, at::BFloat16, T>;
+  return reinterpret_cast<const T*>(t.const_data_ptr<Stored>());
+}
+template <class T>
+T* mutable_numbers(const at::Tensor& t) {
+  using Stored = std::conditional_t<std::is_same_v<T, bfloat16>, at::BFloat16, T>;
+  return reinterpret_cast<T*>(t.mutable_data_ptr<Stored>());
+}
+
+/// body(T{}) for the kernels' type T of the tensor's numbers.
+template <class Body>
+decltype(auto) with_element(bool is_bfloat16, const Body& body) {
+  return is_bfloat16 ? body(bfloat16{}) : body(float{});
 }
 
 /// Spreads [0, count) over ATen's threads: the pool that the matrix products use.

@@ -1,5 +1,6 @@
 // The memory-bound steps of a transformer layer, each one pass over the rows forward and one
-// backward: root-mean-square norm, rotary embedding, gated activation.
+// backward: root-mean-square norm, rotary embedding, gated activation. float32 or bfloat16 in and
+// out, float32 in between, rounded once.
 #pragma once
 
 #include <visplay/tensor/compat.hpp>
@@ -26,7 +27,7 @@ struct SiluGateFunction : torch::autograd::Function<SiluGateFunction> {
 }  // namespace detail
 
 /// y = x / sqrt(mean(x^2) + eps) * weight, row by row. Zhang and Sennrich 2019 (1910.07467).
-/// @param x  [rows, dim] float32; @param weight  [dim]
+/// @param x  [rows, dim]; @param weight  [dim] of the same type
 [[nodiscard]] inline at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight,
                                          double eps) {
   return detail::RmsNormFunction::apply(x, weight, eps);
@@ -34,7 +35,7 @@ struct SiluGateFunction : torch::autograd::Function<SiluGateFunction> {
 
 /// Rotates the pairs (x_d, x_{d + dim / 2}) by the row's angles: the "half" layout of Qwen.
 /// @param x         [rows, heads, dim], dim even
-/// @param cos, sin  [rows, dim / 2]; constants, no gradient
+/// @param cos, sin  [rows, dim / 2] float32; constants, no gradient
 [[nodiscard]] inline at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos,
                                        const at::Tensor& sin) {
   return detail::RotaryFunction::apply(x, cos, sin);

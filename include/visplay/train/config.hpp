@@ -122,6 +122,10 @@ struct SelfPlayConfig {
   bool resume = false;
   bool dry_run = false;
   bool allow_identity_change = false;
+  bool gradient_checkpointing = false;
+  bool freeze_vision = false;
+  int feature_cache_mib = 512;
+  AdapterConfig lora{};
   QuestionerConfig questioner{};
   LabelConfig label{};
   ReasonerConfig reasoner{};
@@ -149,6 +153,13 @@ void describe(auto& visit, OfType<SelfPlayConfig> auto& s) {
         RequestOfOneStart{});
   visit("allow_identity_change", s.allow_identity_change,
         "resume with other threads, versions or settings", RequestOfOneStart{});
+  visit("gradient_checkpointing", s.gradient_checkpointing,
+        "compute layers again in the backward pass instead of keeping what they made");
+  visit("freeze_vision", s.freeze_vision,
+        "the vision tower does not train; so it is too with adapters that leave it alone");
+  visit("feature_cache_mib", s.feature_cache_mib,
+        "features of pictures kept while the tower is frozen, MiB; 0: none", between(0, 1 << 20));
+  visit("lora", s.lora);
   visit("questioner", s.questioner);
   visit("label", s.label);
   visit("reasoner", s.reasoner);

@@ -57,8 +57,6 @@ VISPLAY_INLINE SelfPlayConfig default_config(Mode mode) {
 
 VISPLAY_INLINE void validate(const SelfPlayConfig& config) {
   const ConfidenceBand& band = config.label.band;
-  detail::refuse(config.dtype == DataType::bfloat16,
-                 "dtype: training in bfloat16 is not built yet; float32 is");
   detail::refuse(config.kl.estimator != KlEstimator::k3,
                  fmt::format("kl.estimator: {} is not built yet; k3 is",
                              detail::text_of(config.kl.estimator)));

@@ -1,5 +1,7 @@
 // AdamW over the weights of a policy (Loshchilov and Hutter 2019, 1711.05101), with the clipping of
-// the gradient's global norm that goes before it. Moments are float32.
+// the gradient's global norm that goes before it. Moments are
+// float32, and so are the copies that it keeps of weights in bfloat16: steps too small for those add
+// up.
 #pragma once
 
 #include <visplay/model/qwen2_5_vl/weights.hpp>
@@ -43,7 +45,7 @@ class AdamW {
 
  private:
   struct Group {  // tensors that share a weight decay
-    std::vector<at::Tensor> weights, first, second, steps;
+    std::vector<at::Tensor> weights, masters, first, second, steps;  // masters: in float32
     double weight_decay = 0;
   };
   AdamWSettings settings_;

@@ -18,8 +18,9 @@ VISPLAY_INLINE AdamW::AdamW(Weights& weights, AdamWSettings settings,
     weight.set_requires_grad(true);
     auto& group = groups_[tensor.dim() > 1 ? 0 : 1];
     group.weights.push_back(weight);
-    group.first.push_back(at::zeros_like(weight, at::MemoryFormat::Contiguous));
-    group.second.push_back(at::zeros_like(weight, at::MemoryFormat::Contiguous));
+    group.masters.push_back(weight.detach().to(at::kFloat));  // itself if it is float32
+    group.first.push_back(at::zeros_like(group.masters.back(), at::MemoryFormat::Contiguous));
+    group.second.push_back(at::zeros_like(group.masters.back(), at::MemoryFormat::Contiguous));
     group.steps.push_back(at::zeros({}, at::kFloat));
   }
 }
@@ -34,7 +35,8 @@ VISPLAY_INLINE double AdamW::step(double learning_rate) {
   double squares = 0;
   for (auto& group : groups_)
     for (auto& weight : group.weights)
-      if (weight.grad().defined()) squares += std::pow(weight.grad().norm().item<double>(), 2);
+      if (weight.grad().defined())
+        squares += std::pow(weight.grad().to(at::kFloat).norm().item<double>(), 2);
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) return norm;
   const double scale = settings_.max_grad_norm > 0 && norm > settings_.max_grad_norm
@@ -45,12 +47,14 @@ VISPLAY_INLINE double AdamW::step(double learning_rate) {
     std::vector<at::Tensor> grads;
     for (auto& weight : group.weights) {
       if (!weight.grad().defined()) weight.mutable_grad() = at::zeros_like(weight);
-      grads.push_back(weight.grad().mul_(scale));
+      grads.push_back(weight.grad().to(at::kFloat).mul_(scale));
     }
     for (auto& count : group.steps) count.add_(1);
-    at::_fused_adamw_(group.weights, grads, group.first, group.second, {}, group.steps,
+    at::_fused_adamw_(group.masters, grads, group.first, group.second, {}, group.steps,
                       learning_rate, settings_.beta1, settings_.beta2, group.weight_decay,
                       settings_.eps, /*amsgrad=*/false, /*maximize=*/false);
+    for (std::size_t i = 0; i < group.weights.size(); ++i)
+      if (!group.weights[i].is_alias_of(group.masters[i])) group.weights[i].copy_(group.masters[i]);
   }
   return norm;
 }

@@ -62,6 +62,23 @@ void describe(auto& visit, OfType<OptimizerConfig> auto& s) {
         between(0, 1));
 }
 
+/// Adapters instead of full fine-tuning; `rank` 0: none.
+struct AdapterConfig {
+  int rank = 0;
+  double alpha = 16;
+  bool rslora = false;
+  std::vector<std::string> targets{"all-linear"};
+};
+void describe(auto& visit, OfType<AdapterConfig> auto& s) {
+  visit("rank", s.rank, "train LoRA adapters of this rank over one frozen base; 0: every weight",
+        between(0, 65536));
+  visit("alpha", s.alpha, "adapters count alpha / rank", above(0));
+  visit("rslora", s.rslora, "adapters count alpha / sqrt(rank)");
+  visit("targets", s.targets,
+        "linear layers that get one: all-linear (of the language model), names such as q_proj, or "
+        "paths with *; visual.* means those of the vision tower");
+}
+
 struct QuestionerConfig {
   int steps = 20;
   int images_per_step = 64;

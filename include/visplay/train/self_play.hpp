@@ -51,8 +51,9 @@ struct SelfPlayObserver {
 
 class SelfPlay {
  public:
-  /// @param base  both roles begin with its weights
-  /// @throws Error if there are no images
+  /// @param base  both roles begin with its weights; with lora.rank they are adapters over them. Its
+  ///              storage is shared and not written to
+  /// @throws Error if there are no images, or lora.rank is given and the base has an adapter already
   SelfPlay(SelfPlayConfig config, const QwenPolicy& base, ImagePool images);
 
   /// Iteration k, counted from 1. Depends on the seed, k and the two policies alone.

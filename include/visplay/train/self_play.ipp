@@ -20,6 +20,38 @@ VISPLAY_INLINE void stop_if_asked(const SelfPlayObserver& observer) {
   if (observer.stop && observer.stop()) throw Stopped("stopped between two steps");
 }
 
+// New adapters of a role; none in full fine-tuning.
+VISPLAY_INLINE std::optional<Lora> new_adapter(const SelfPlayConfig& config,
+                                               const ModelConfig& model, std::string_view role) {
+  const auto& c = config.lora;
+  if (c.rank == 0) return std::nullopt;
+  return Lora(model, {c.rank, c.alpha, c.rslora, c.targets},
+              Rng(config.seed).fork("lora").fork(role));
+}
+
+// What both roles and the reference grow out of; nobody writes to it.
+VISPLAY_INLINE QwenPolicy base_of_roles(const SelfPlayConfig& config, const QwenPolicy& given) {
+  check(config.lora.rank == 0 || !given.adapter(),
+        "lora.rank: the model is an adapter already; without lora.rank both roles train it on");
+  check(
+      config.lora.rank > 0 || given.adapter() ||
+          given.weights().all().front().tensor.scalar_type() == at::kFloat,
+      "dtype: small steps on bfloat16 weights are lost in rounding; train adapters (lora.rank) or "
+      "use float32");
+  const auto adapter = new_adapter(config, given.assets().config, "questioner");
+  const bool freeze = config.freeze_vision || (adapter && !adapter->adapts_vision());
+  return given.with_options({.gradient_checkpointing = config.gradient_checkpointing,
+                             .freeze_vision = freeze,
+                             .feature_cache_bytes = std::int64_t(config.feature_cache_mib) << 20});
+}
+
+// The policy that a role begins with.
+VISPLAY_INLINE QwenPolicy role_over(const QwenPolicy& base, const SelfPlayConfig& config,
+                                    std::string_view role) {
+  auto adapter = new_adapter(config, base.assets().config, role);
+  return adapter ? base.with_adapter(std::move(adapter)) : base.clone();
+}
+
 // Runs one step and reports it with its time.
 template <class Step>
 void timed_step(std::string_view phase, int index, int steps, const SelfPlayObserver& observer,
@@ -107,9 +139,9 @@ VISPLAY_INLINE void balance(std::vector<JudgedQuestion>& judged, const Rng& rng)
 
 VISPLAY_INLINE SelfPlay::SelfPlay(SelfPlayConfig config, const QwenPolicy& base, ImagePool images)
     : config_(std::move(config)),
-      base_(base.clone()),
-      questioner_(base.clone()),
-      reasoner_(base.clone()),
+      base_(detail::base_of_roles(config_, base)),
+      questioner_(detail::role_over(base_, config_, "questioner")),
+      reasoner_(detail::role_over(base_, config_, "reasoner")),
       images_(std::move(images)) {
   check(images_.size > 0, "self-play: expected at least one image, got none");
   const auto& assets = base.assets();
@@ -134,8 +166,8 @@ VISPLAY_INLINE void SelfPlay::iterate(int k, const SelfPlayObserver& observer) {
 
 VISPLAY_INLINE std::unique_ptr<QwenPolicy> SelfPlay::reference_of(const QwenPolicy& policy) const {
   if (config_.kl.coefficient == 0) return nullptr;
-  const auto& held = config_.kl.reference == KlReference::base ? base_ : policy;
-  return std::make_unique<QwenPolicy>(held.clone());
+  if (config_.kl.reference == KlReference::base) return std::make_unique<QwenPolicy>(base_);
+  return std::make_unique<QwenPolicy>(policy.clone());
 }
 
 VISPLAY_INLINE GrpoSettings SelfPlay::grpo_settings(const OptimizerConfig& optimizer,
@@ -164,7 +196,8 @@ VISPLAY_INLINE std::vector<ImagePtr> SelfPlay::pick_images(std::size_t count, Rn
 VISPLAY_INLINE void SelfPlay::train_questioner(Rng rng, const SelfPlayObserver& observer) {
   const auto& c = config_.questioner;
   const auto reference = reference_of(questioner_);
-  AdamW optimizer(questioner_.weights(), adamw_settings(c.optimizer));
+  AdamW optimizer(questioner_.trainable(), adamw_settings(c.optimizer),
+                  [&](std::string_view name) { return questioner_.trains(name); });
   int step = 0;
   QuestionerJudge judge{reasoner_,
                         config_.reasoner,
@@ -191,7 +224,7 @@ VISPLAY_INLINE void SelfPlay::train_questioner(Rng rng, const SelfPlayObserver& 
       return grpo.step(prompts, step, rng.fork("step", std::uint64_t(step)));
     });
   }
-  questioner_.weights().require_gradients(false);
+  questioner_.trainable().require_gradients(false);
 }
 
 VISPLAY_INLINE std::vector<JudgedQuestion> SelfPlay::label(Rng rng,
@@ -245,7 +278,8 @@ VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> d
   if (data.empty()) return;  // nothing passed the band: the Reasoner stays as it is
   const auto& c = config_.reasoner;
   const auto reference = reference_of(reasoner_);
-  AdamW optimizer(reasoner_.weights(), adamw_settings(c.optimizer));
+  AdamW optimizer(reasoner_.trainable(), adamw_settings(c.optimizer),
+                  [&](std::string_view name) { return reasoner_.trains(name); });
   ReasonerJudge judge{.questions = {}, .reward = rules_of(config_.mode).reasoner};
   Grpo grpo{reasoner_, reference.get(), optimizer, judge,
             grpo_settings(c.optimizer, c.sampling, c.group_size, c.steps)};
@@ -264,7 +298,7 @@ VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> d
       return grpo.step(prompts, step, rng.fork("step", std::uint64_t(step)));
     });
   }
-  reasoner_.weights().require_gradients(false);
+  reasoner_.trainable().require_gradients(false);
 }
 
 }  // namespace visplay

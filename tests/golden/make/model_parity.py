@@ -114,10 +114,14 @@ def chat_template(folder, tokenizer):
     return tokenizer.chat_template
 
 
-class Reference:
-    """transformers on one folder."""
+def to_numpy(tensor):
+    return (tensor.float() if tensor.is_floating_point() else tensor).contiguous().numpy()
 
-    def __init__(self, folder):
+
+class Reference:
+    """transformers on one folder, in float32 or bfloat16; what comes back is float32."""
+
+    def __init__(self, folder, dtype="float32"):
         import torch
         import transformers
         torch.set_num_threads(1)
@@ -126,7 +130,7 @@ class Reference:
         transformers.utils.logging.disable_progress_bar()
         self.torch = torch
         self.model, info = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+            folder, dtype=getattr(torch, dtype), attn_implementation="eager", output_loading_info=True)
         for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
             if info[kind]:
                 raise SystemExit(f"{folder}: {kind}: {info[kind]}")
@@ -194,7 +198,7 @@ class Reference:
         top = torch.stack([row[0].topk(2).values for row in grown.logits])
         made["greedy_ids"] = grown.sequences[0, ids.shape[1]:]
         made["greedy_gaps"] = top[:, 0] - top[:, 1]
-        return {name: value.contiguous().numpy() for name, value in made.items()}
+        return {name: to_numpy(value) for name, value in made.items()}
 
     def score(self, case, folder, temperatures=(1.0, 0.7)):
         """Log-probs and entropies of the completion; the summed NLL at T = 1 with its graph."""
@@ -231,7 +235,7 @@ class Reference:
             gradient = parameter.grad
             if gradient is None:  # the tower, in a file without images
                 gradient = self.torch.zeros_like(parameter)
-            made[name] = (gradient / tokens).numpy()
+            made[name] = to_numpy(gradient / tokens)
         return scores, made
 
 

@@ -16,19 +16,27 @@ namespace visplay {
 class Qwen2_5_VL {
  public:
   Qwen2_5_VL() = default;
-  /// Shares the weights' storage: an optimizer that changes them in place changes the model.
-  Qwen2_5_VL(const ModelConfig& config, const Weights& weights)
+  /// Shares the storage of the weights and of the adapter: an optimizer that changes them in place
+  /// changes the model. Making one costs microseconds.
+  /// @param adapter    of its linear layers; null: the base as it is
+  /// @param recompute  keep only the input of each decoder layer and vision block for the backward
+  ///                   pass, which runs them again: less memory, a third more work, the same bits
+  Qwen2_5_VL(const ModelConfig& config, const Weights& weights, const Lora* adapter = nullptr,
+             bool recompute = false)
       : config_(config),
-        vision_(config.vision, weights),
-        decoder_(config.text, weights),
+        vision_(config.vision, weights, adapter),
+        decoder_(config.text, weights, adapter),
         embedding_(weights.at("model.embed_tokens.weight")),
-        head_(weights.find("lm_head.weight")) {
+        head_(weights.find("lm_head.weight")),
+        recompute_(recompute) {
     if (!head_.defined()) head_ = embedding_;
   }
 
   /// Vision features of a batch's distinct images, [M', D]; undefined without images.
   [[nodiscard]] at::Tensor image_features(const ModelBatch& batch) const {
-    return batch.pixel_values.defined() ? vision_(batch.pixel_values, batch.grids) : at::Tensor{};
+    if (batch.image_features.defined() || !batch.pixel_values.defined())
+      return batch.image_features;
+    return vision_(batch.pixel_values, batch.grids, recompute_);
   }
 
   /// Token embeddings with image rows replaced by vision features: [N, D].
@@ -41,11 +49,11 @@ class Qwen2_5_VL {
 
   /// Hidden states after the final norm: [N, D].
   [[nodiscard]] at::Tensor hidden(const ModelBatch& batch) const {
-    return decoder_(
-        embed(batch), text_rotary(batch.position_ids, config_.text),
-        [&](std::size_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-          return attention(q, k, v, batch.layout, decoder_.scale());
-        });
+    const auto attend = [layout = batch.layout, scale = decoder_.scale()](
+                            std::size_t, const at::Tensor& q, const at::Tensor& k,
+                            const at::Tensor& v) { return attention(q, k, v, layout, scale); };
+    return decoder_(embed(batch), text_rotary(batch.position_ids, config_.text), attend,
+                    recompute_);
   }
 
   [[nodiscard]] const ModelConfig& config() const { return config_; }
@@ -59,6 +67,7 @@ class Qwen2_5_VL {
   VisionTower vision_;
   Decoder decoder_;
   at::Tensor embedding_, head_;
+  bool recompute_ = false;
 };
 
 }  // namespace visplay

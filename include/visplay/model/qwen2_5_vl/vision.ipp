@@ -5,6 +5,7 @@
 #include <visplay/model/qwen2_5_vl/vision.hpp>
 #include <visplay/model/qwen2_5_vl/windows.hpp>
 #include <visplay/tensor/attention.hpp>
+#include <visplay/tensor/checkpoint.hpp>
 #include <visplay/tensor/rowwise.hpp>
 
 #include <algorithm>
@@ -31,11 +32,10 @@ VISPLAY_INLINE at::Tensor reorder(const at::Tensor& table, const at::Tensor& ord
 
 }  // namespace detail
 
-VISPLAY_INLINE VisionTower::VisionTower(const VisionConfig& config, const Weights& weights)
+VISPLAY_INLINE VisionTower::VisionTower(const VisionConfig& config, const Weights& weights,
+                                        const Lora* adapter)
     : config_(config), patch_embed_(weights.at("visual.patch_embed.proj.weight")) {
-  const auto linear = [&](const std::string& path) {
-    return Linear{weights.at(path + ".weight"), weights.find(path + ".bias")};
-  };
+  const auto linear = [&](const std::string& path) { return linear_at(weights, adapter, path); };
   for (std::int64_t i = 0; i < config.depth; ++i) {
     const auto at = fmt::format("visual.blocks.{}.", i);
     blocks_.push_back(
@@ -48,8 +48,15 @@ VISPLAY_INLINE VisionTower::VisionTower(const VisionConfig& config, const Weight
   merger_out_ = linear("visual.merger.mlp.2");
 }
 
+VISPLAY_INLINE std::vector<at::Tensor> VisionBlock::tensors() const {
+  std::vector<at::Tensor> list{norm1, norm2};
+  for (const auto* linear : {&qkv, &proj, &gate, &up, &down}) linear->append_to(list);
+  return list;
+}
+
 VISPLAY_INLINE at::Tensor VisionTower::operator()(const at::Tensor& pixel_values,
-                                                  std::span<const ImageGrid> grids) const {
+                                                  std::span<const ImageGrid> grids,
+                                                  bool recompute) const {
   const auto places = vision_layout(grids, config_);
   const auto windows = detail::windows_of(places.cu_window),
              frames = detail::windows_of(places.cu_full);
@@ -60,19 +67,24 @@ VISPLAY_INLINE at::Tensor VisionTower::operator()(const at::Tensor& pixel_values
   auto angles = vision_rotary(places.rows, places.cols, config_);
   angles = {detail::reorder(angles.cos, to_windows, unit),
             detail::reorder(angles.sin, to_windows, unit)};
-  const auto patches = at::linear(pixel_values, patch_embed_.flatten(1));
+  const auto patches =
+      at::linear(pixel_values.to(patch_embed_.scalar_type()), patch_embed_.flatten(1));
   auto x = detail::reorder(patches, to_windows, unit);
   const auto n = x.size(0);
   for (const auto& block : blocks_) {
-    const auto qkv =
-        block.qkv(rms_norm(x, block.norm1, VisionConfig::rms_norm_eps)).view({n, 3, heads, dim});
-    const auto parts = qkv.unbind(1);
-    const auto out = attention(rotate(parts[0], angles.cos, angles.sin),
-                               rotate(parts[1], angles.cos, angles.sin), parts[2],
-                               block.full_attention ? frames : windows, 1 / std::sqrt(double(dim)));
-    x = x + block.proj(out.view({n, heads * dim}));
-    const auto normed = rms_norm(x, block.norm2, VisionConfig::rms_norm_eps);
-    x = x + block.down(silu_gate(block.gate(normed), block.up(normed)));
+    const auto& layout = block.full_attention ? frames : windows;
+    const auto run = [block, layout, angles, n, heads, dim](const at::Tensor& in) {
+      const auto qkv =
+          block.qkv(rms_norm(in, block.norm1, VisionConfig::rms_norm_eps)).view({n, 3, heads, dim});
+      const auto parts = qkv.unbind(1);
+      const auto out = attention(rotate(parts[0], angles.cos, angles.sin),
+                                 rotate(parts[1], angles.cos, angles.sin), parts[2], layout,
+                                 1 / std::sqrt(double(dim)));
+      const auto y = in + block.proj(out.view({n, heads * dim}));
+      const auto normed = rms_norm(y, block.norm2, VisionConfig::rms_norm_eps);
+      return y + block.down(silu_gate(block.gate(normed), block.up(normed)));
+    };
+    x = recompute ? checkpoint(x, block.tensors(), run) : run(x);
   }
   const auto merged =
       rms_norm(x, merger_norm_, VisionConfig::rms_norm_eps).view({n / unit, unit * x.size(1)});
