@@ -48,10 +48,9 @@ VISPLAY_INLINE QwenPolicy base_of_roles(const SelfPlayConfig& config, const Qwen
       "use float32");
   const auto adapter = new_adapter(config, given.assets().config, "questioner");
   const bool freeze = config.freeze_vision || (adapter && !adapter->adapts_vision());
-  return given.with_options(
-      {.gradient_checkpointing = config.gradient_checkpointing,
-       .freeze_vision = freeze,
-       .feature_cache_bytes = std::int64_t(config.feature_cache_mib) << 20});
+  return given.with_options({.gradient_checkpointing = config.gradient_checkpointing,
+                             .freeze_vision = freeze,
+                             .feature_cache_bytes = std::int64_t(config.feature_cache_mib) << 20});
 }
 
 // The policy that a role begins with.
