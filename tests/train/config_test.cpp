@@ -108,9 +108,20 @@ TEST_CASE("official mode asks for what its gate demands, and clips twice") {
 TEST_CASE("what is not built yet is refused by name") {
   CHECK_THROWS_MATCHES(load({"--mode", "papr"}), UsageError,
                        Message("mode: expected paper | official | robust, got 'papr' (flag)"));
-  CHECK_THROWS_AS(load({"--dtype", "bfloat16"}), UsageError);
   CHECK_THROWS_MATCHES(load({"--kl.estimator", "k1"}), UsageError,
                        Message("kl.estimator: k1 is not built yet; k3 is"));
+}
+
+TEST_CASE("adapters are off unless lora.rank says otherwise") {
+  CHECK(load({}).lora.rank == 0);
+  const auto config = load({"--lora.rank", "8", "--lora.targets", "q_proj", "mlp.*", "--dtype",
+                            "bfloat16", "--gradient_checkpointing"});
+  CHECK(config.lora.rank == 8);
+  CHECK(config.lora.targets == std::vector<std::string>{"q_proj", "mlp.*"});
+  CHECK(config.dtype == DataType::bfloat16);
+  CHECK(config.gradient_checkpointing);
+  CHECK_THROWS_AS(load({"--lora.rank", "-1"}), UsageError);
+  CHECK_THROWS_AS(load({"--lora.alpha", "0"}), UsageError);
 }
 
 TEST_CASE("settings that contradict each other are refused with both keys") {

@@ -14,7 +14,15 @@
 namespace visplay {
 namespace detail {
 
-constexpr std::string_view lora_a_end = ".lora_A.weight", lora_b_end = ".lora_B.weight";
+constexpr std::string_view lora_a_end = ".lora_A.weight";
+
+// Names of an adapter's tensors. (Formatted: g++ 12 warns of ghosts in string additions.)
+VISPLAY_INLINE std::string lora_a_name(std::string_view path) {
+  return fmt::format("{}{}", path, lora_a_end);
+}
+VISPLAY_INLINE std::string lora_b_name(std::string_view path) {
+  return fmt::format("{}.lora_B.weight", path);
+}
 
 // Paths and shapes [out, in] of all linear layers but the head, in model order.
 VISPLAY_INLINE std::vector<TensorShape> linear_layers(const ModelConfig& config) {
@@ -62,6 +70,13 @@ VISPLAY_INLINE std::string peft_target(std::string_view path) {
   return std::string(path.starts_with(model) ? path.substr(model.size()) : path);
 }
 
+// A tensor's name inside transformers' model.
+VISPLAY_INLINE std::string runtime_name(std::string_view name, LoraSpelling spelling) {
+  if (spelling == LoraSpelling::legacy) return std::string(name);
+  if (name.starts_with("visual.")) return fmt::format("model.{}", name);
+  return fmt::format("model.language_model.{}", peft_target(name));
+}
+
 VISPLAY_INLINE void refuse_unless(bool fine, std::string_view where, std::string_view what) {
   check(fine, "{}: {} is not built", where, what);
 }
@@ -80,11 +95,11 @@ VISPLAY_INLINE void check_peft_config(const Json& json, const std::string& where
                           "monteclora_config", "arrow_config", "kasa_config"})
     refuse_unless(absent(key), where, key);
   const auto bias = json_field_or<std::string>(json, "bias", where, "none");
-  refuse_unless(bias == "none", where, "bias \"" + bias + "\"");
+  refuse_unless(bias == "none", where, fmt::format("bias \"{}\"", bias));
   if (const auto init = json.find("init_lora_weights"); init != json.end() && init->is_string()) {
     const auto name = init->get<std::string>();
     refuse_unless(name == "gaussian" || name == "eva" || name == "orthogonal", where,
-                  "init_lora_weights \"" + name + "\", which changes the base,");
+                  fmt::format("init_lora_weights \"{}\", which changes the base,", name));
   }
 }
 
@@ -97,10 +112,10 @@ T pattern_value(const Json& json, const char* key, std::string_view path, T fall
   check(patterns->is_object(), "{}: expected {} to be an object", where, key);
   for (const auto& [pattern, value] : patterns->items()) {
     refuse_unless(pattern.find_first_of("^$*+?()[]{}|\\") == std::string::npos, where,
-                  std::string(key) + " with a regular expression");
+                  fmt::format("{} with a regular expression", key));
     const auto end = canonical_tensor_name(pattern);
-    if (path == end || path.ends_with("." + end))
-      return json_field<T>(*patterns, pattern, where + ": " + key);
+    if (path == end || path.ends_with(fmt::format(".{}", end)))
+      return json_field<T>(*patterns, pattern, fmt::format("{}: {}", where, key));
   }
   return fallback;
 }
@@ -127,8 +142,7 @@ VISPLAY_INLINE Weights read_lora_tensors(const std::filesystem::path& file,
   }
   std::vector<NamedTensor> tensors;
   for (const auto& [path, shape] : linear_layers(config)) {
-    const auto a = found.find(path + std::string(lora_a_end)),
-               b = found.find(path + std::string(lora_b_end));
+    const auto a = found.find(lora_a_name(path)), b = found.find(lora_b_name(path));
     if (a == found.end() && b == found.end()) continue;
     check(a != found.end() && b != found.end(), "{}: {} has one of lora_A and lora_B, not both",
           file.string(), path);
@@ -139,7 +153,7 @@ VISPLAY_INLINE Weights read_lora_tensors(const std::filesystem::path& file,
           path, shape[1], shape[0], fmt::join(in, ", "), fmt::join(out, ", "));
     tensors.push_back({a->first, float_tensor(*a->second)});
     tensors.push_back({b->first, float_tensor(*b->second)});
-    found.erase(path + std::string(lora_a_end)), found.erase(path + std::string(lora_b_end));
+    found.erase(a), found.erase(b);
   }
   check(found.empty(), "{}: {} of its tensors belong to no linear layer of this model, first {}",
         file.string(), found.size(), found.empty() ? "" : found.begin()->second->name);
@@ -225,9 +239,9 @@ VISPLAY_INLINE Lora::Lora(const ModelConfig& config, LoraConfig settings, const 
     const double bound = 1 / std::sqrt(double(shape[1]));
     float* to = a.mutable_data_ptr<float>();
     for (std::int64_t i = 0; i < a.numel(); ++i) to[i] = float(bound * (2 * draw.uniform() - 1));
-    tensors.push_back({path + std::string(detail::lora_a_end), std::move(a)});
-    tensors.push_back({path + std::string(detail::lora_b_end),
-                       at::zeros({shape[0], settings_.rank}, at::kFloat)});
+    tensors.push_back({detail::lora_a_name(path), std::move(a)});
+    tensors.push_back(
+        {detail::lora_b_name(path), at::zeros({shape[0], settings_.rank}, at::kFloat)});
     alphas_.emplace(path, settings_.alpha);
   }
   weights_ = Weights(std::move(tensors));
@@ -240,8 +254,8 @@ VISPLAY_INLINE Lora::Lora(LoraConfig settings, Weights weights,
 VISPLAY_INLINE std::optional<LowRank> Lora::find(std::string_view path) const {
   const auto alpha = alphas_.find(path);
   if (alpha == alphas_.end()) return std::nullopt;
-  const auto& a = weights_.at(alpha->first + std::string(detail::lora_a_end));
-  return LowRank{a, weights_.at(alpha->first + std::string(detail::lora_b_end)),
+  const auto& a = weights_.at(detail::lora_a_name(path));
+  return LowRank{a, weights_.at(detail::lora_b_name(path)),
                  settings_.scale_of(a.size(0), alpha->second)};
 }
 
@@ -252,7 +266,7 @@ VISPLAY_INLINE bool Lora::adapts_vision() const {
 
 VISPLAY_INLINE Linear linear_at(const Weights& weights, const Lora* adapter,
                                 const std::string& path) {
-  return {weights.at(path + ".weight"), weights.find(path + ".bias"),
+  return {weights.at(fmt::format("{}.weight", path)), weights.find(fmt::format("{}.bias", path)),
           adapter ? adapter->find(path) : std::nullopt};
 }
 
@@ -311,15 +325,10 @@ VISPLAY_INLINE Lora load_lora(const std::filesystem::path& folder, const ModelCo
 VISPLAY_INLINE void save_lora(const Lora& adapter, const std::filesystem::path& folder,
                               const std::string& base, LoraSpelling spelling) {
   std::filesystem::create_directories(folder);
-  constexpr std::string_view model = "model.";
   std::vector<NamedTensor> renamed;
   for (const auto& [name, tensor] : adapter.weights().all()) {
-    auto path = name.starts_with(model) ? name.substr(model.size()) : "";
-    if (path.empty())
-      path = spelling == LoraSpelling::current ? "model." + name : name;  // of the vision tower
-    else
-      path = (spelling == LoraSpelling::current ? "model.language_model." : "model.") + path;
-    renamed.push_back({"base_model.model." + path, tensor});
+    const auto runtime = detail::runtime_name(name, spelling);
+    renamed.push_back({fmt::format("base_model.model.{}", runtime), tensor});
   }
   save_weights(Weights(std::move(renamed)), folder / "adapter_model.safetensors");
   replace_file(detail::lora_config_file(folder), detail::peft_config(adapter, base).dump(2) + "\n");
