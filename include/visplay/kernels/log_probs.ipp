@@ -57,8 +57,6 @@ VISPLAY_INLINE void check_rows(std::string_view what, std::size_t size, std::siz
         what, size);
 }
 
-inline float factor_of(float temperature) { return float(1 / (ln2 * double(temperature))); }
-
 /// Rows that a thread takes at a time: about 64 Ki logits.
 inline std::size_t rows_at_a_time(std::size_t vocabulary) {
   return std::max<std::size_t>(1, 65536 / vocabulary);
@@ -92,19 +90,17 @@ class Forward {
                     out_.top_ids.data() + row * out_.top_k, out_.top_k};
     RowSums sums;
     passes_.sums(from, logits_.vocabulary, factor_, &sums, out_.top_k > 0 ? &largest : nullptr);
-    const auto log_prob = [&](float x) {
-      return float(sums.log_prob(double(x) * double(factor_)));
-    };
+    const auto log_prob = [&](float x) { return float(sums.log_prob(x, factor_)); };
     if (!out_.log_probs.empty()) out_.log_probs[row] = log_prob(from[targets_[row]]);
     if (!out_.entropy.empty()) out_.entropy[row] = float(sums.entropy());
-    if (!out_.log_sum_exp.empty()) out_.log_sum_exp[row] = float(sums.log_sum_exp());
+    if (!out_.log_sum_exp.empty()) out_.log_sum_exp[row] = float(sums.log_sum_exp(factor_));
     if (!out_.sum_of_squares.empty()) out_.sum_of_squares[row] = float(sums.sum_of_squares());
     for (std::size_t i = 0; i < out_.top_k; ++i) largest.values[i] = log_prob(largest.values[i]);
   }
 
   const LogitsView<const Number>& logits_;
   std::span<const std::int64_t> targets_;
-  float factor_;
+  double factor_;
   const LogProbOutputs& out_;
   LogProbPasses<Number> passes_;
 };
@@ -135,7 +131,7 @@ void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> ta
   const bool has_entropy = !given.entropy_gradients.empty();
   if (has_entropy) check_rows("entropies", given.entropy.size(), logits.rows, false);
   const LogProbPasses<Number> use = passes<Number>();
-  const float factor = factor_of(temperature);
+  const auto factor = float(factor_of(temperature));
   const auto one = [&](std::size_t row) {
     Number* at = logits.data + row * logits.stride;
     const bool ignored = targets[row] < 0;

@@ -30,10 +30,10 @@ struct Largest {
   }
 };
 
-/// As compiled for one level. `factor` is log2(e) / T.
+/// As compiled for one level. `factor` is c.
 template <class Number>
 struct LogProbPasses {
-  void (*sums)(const Number* row, std::size_t vocabulary, float factor, RowSums*, Largest*);
+  void (*sums)(const Number* row, std::size_t vocabulary, double factor, RowSums*, Largest*);
   void (*gradient)(Number* row, std::size_t vocabulary, float factor, const RowSlope&);
 };
 
@@ -120,7 +120,7 @@ inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, fl
   for (std::size_t at = 0; at < count; at += pair) {
     Lanes a, b;
     load_two(from + at, a, b);
-    a = a * factor - reference, b = b * factor - reference;
+    a = (a - reference) * factor, b = (b - reference) * factor;
     const Lanes power_a = power_of_two(a), power_b = power_of_two(b);
     // A masked logit is -infinity: zero times that would be NaN.
     a = a < -1000.f ? Lanes{} - 1000.f : a, b = b < -1000.f ? Lanes{} - 1000.f : b;
@@ -139,21 +139,21 @@ inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, fl
 /// Adds a chunk. The reference is the largest of the first chunk with a logit that is not masked;
 /// only where that turns out much too small it is raised.
 template <class Number>
-inline void add_chunk(const Number* from, std::size_t count, float factor, RowSums& row,
+inline void add_chunk(const Number* from, std::size_t count, double factor, RowSums& row,
                       bool& has_reference) {
   constexpr double too_large = 0x1p60;  // whose square a float still holds
   const auto refer = [&] {
-    const float largest = factor * largest_of(from, count);
+    const float largest = largest_of(from, count);
     if (!(largest > -std::numeric_limits<float>::max())) return;
     if (!has_reference) row.reference = largest;
     has_reference = true;
-    if (largest > row.reference) row.refer_to(largest);
+    if (largest > row.reference) row.refer_to(largest, factor);
   };
   if (!has_reference) refer();
-  ChunkSums sums = sums_of(from, count, factor, row.reference);
+  ChunkSums sums = sums_of(from, count, float(factor), row.reference);
   if (!(sums.sum < too_large)) {
     refer();
-    sums = sums_of(from, count, factor, row.reference);
+    sums = sums_of(from, count, float(factor), row.reference);
   }
   row.add(sums.sum, sums.weighted, sums.squares);
 }
@@ -165,7 +165,8 @@ inline void collect(const Number* from, std::size_t count, std::size_t begin, La
 }
 
 template <class Number>
-void sums(const Number* row, std::size_t vocabulary, float factor, RowSums* out, Largest* largest) {
+void sums(const Number* row, std::size_t vocabulary, double factor, RowSums* out,
+          Largest* largest) {
   RowSums result;
   bool has_reference = false;
   const auto add = [&](const Number* from, std::size_t padded, std::size_t count,

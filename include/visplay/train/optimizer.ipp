@@ -41,14 +41,14 @@ VISPLAY_INLINE double AdamW::step(double learning_rate) {
   std::vector<at::Tensor> gradients;  // kept alive for the views
   std::vector<AdamWTensor> views;
   for (const auto& one : trained_) {
-    gradients.push_back(one.weight.grad().defined() ? one.weight.grad().contiguous()
-                                                    : at::Tensor());
-    AdamWTensor view{.weights = detail::floats_of(one.weight),
+    const at::Tensor& gradient = one.weight.grad();
+    gradients.push_back(gradient.defined() ? gradient.contiguous() : gradient);
+    const bool given = gradients.back().defined();
+    views.push_back({.weights = detail::floats_of(one.weight),
+                     .gradients = given ? detail::floats_of(gradients.back()) : std::span<float>(),
                      .first = detail::floats_of(one.first),
                      .second = detail::floats_of(one.second),
-                     .weight_decay = float(one.weight_decay)};
-    if (gradients.back().defined()) view.gradients = detail::floats_of(gradients.back());
-    views.push_back(view);
+                     .weight_decay = float(one.weight_decay)});
   }
   const double norm = adamw_step(std::span<const AdamWTensor>(views),
                                  {.step = steps_ + 1,

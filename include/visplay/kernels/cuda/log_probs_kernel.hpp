@@ -31,34 +31,44 @@ struct ThreadSums {
   float reference = 0, sum = 0, weighted = 0, squares = 0;
 };
 
-/// Also of ranges that hold nothing yet (sum 0).
-struct MergeSums {
-  VISPLAY_DEVICE RowSums operator()(RowSums a, RowSums b) const {
-    if (b.sum == 0) return a;
-    if (a.sum == 0) return b;
-    const float reference = a.reference > b.reference ? a.reference : b.reference;
-    a.refer_to(reference), b.refer_to(reference);
-    a.add(b.sum, b.weighted, b.squares);
-    return a;
+struct SumsInDouble {
+  double sum = 0, weighted = 0, squares = 0;
+};
+struct AddSums {
+  VISPLAY_DEVICE SumsInDouble operator()(const SumsInDouble& a, const SumsInDouble& b) const {
+    return {a.sum + b.sum, a.weighted + b.weighted, a.squares + b.squares};
   }
 };
 
-template <class Number>
-VISPLAY_DEVICE float factor_of(const LogProbArguments<Number>& a) {
-  return float(1 / (ln2 * double(a.temperature)));
+/// Of all threads, by the largest of their references.
+template <Block B>
+VISPLAY_DEVICE RowSums merge_sums(B& block, const ThreadSums& mine, float factor) {
+  constexpr float lowest = -3.0e38f;
+  const float own = mine.sum > 0 ? mine.reference : lowest;
+  const float reference = block_reduce<0>(block, own, Larger{});
+  SumsInDouble sums;
+  if (mine.sum > 0) {
+    const float by = (own - reference) * factor;
+    const auto scale = double(exp2f(by));
+    sums = {scale * double(mine.sum),
+            scale * (double(mine.weighted) + double(by) * double(mine.sum)),
+            scale * scale * double(mine.squares)};
+  }
+  sums = block_reduce<1>(block, sums, AddSums{});
+  return {reference, sums.sum, sums.weighted, sums.squares};
 }
 
-/// Adds x factor by an online maximum: what is there is scaled when a larger one comes.
-VISPLAY_DEVICE inline void add_logit(ThreadSums& sums, float scaled) {
-  if (!(scaled > -3.0e38f)) return;  // masked
-  if (sums.sum == 0) sums.reference = scaled;
-  if (scaled > sums.reference) {
-    const float by = sums.reference - scaled, down = exp2f(by);
+/// Adds a logit by an online maximum: what is there is scaled when a larger one comes.
+VISPLAY_DEVICE inline void add_logit(ThreadSums& sums, float x, float factor) {
+  if (!(x > -3.0e38f)) return;  // masked
+  if (sums.sum == 0) sums.reference = x;
+  if (x > sums.reference) {
+    const float by = (sums.reference - x) * factor, down = exp2f(by);
     sums.weighted = down * (sums.weighted + by * sums.sum);
     sums.sum *= down, sums.squares *= down * down;
-    sums.reference = scaled;
+    sums.reference = x;
   }
-  const float y = scaled - sums.reference, power = exp2f(y);
+  const float y = (x - sums.reference) * factor, power = exp2f(y);
   sums.sum += power, sums.weighted += power * y, sums.squares += power * power;
 }
 
@@ -77,18 +87,15 @@ VISPLAY_DEVICE void log_probs_kernel(B& block, const LogProbArguments<Number>& a
     put(a.log_probs, 0), put(a.entropy, 0), put(a.log_sum_exp, 0), put(a.sum_of_squares, 0);
     return;
   }
-  const float factor = factor_of(a);
+  const double factor = factor_of(a.temperature);
   ThreadSums mine;
   for (auto j = std::size_t(block.thread()); j < a.vocabulary; j += std::size_t(block.threads()))
-    add_logit(mine, float(block.read(a.logits, row * a.stride + j)) * factor);
-  RowSums sums;
-  sums.reference = mine.reference;
-  sums.add(double(mine.sum), double(mine.weighted), double(mine.squares));
-  sums = block_reduce<0>(block, sums, MergeSums{});
+    add_logit(mine, float(block.read(a.logits, row * a.stride + j)), float(factor));
+  const RowSums sums = merge_sums(block, mine, float(factor));
   const float x = float(block.read(a.logits, row * a.stride + std::size_t(target)));
-  put(a.log_probs, sums.log_prob(double(x) * double(factor)));
+  put(a.log_probs, sums.log_prob(x, factor));
   put(a.entropy, sums.entropy());
-  put(a.log_sum_exp, sums.log_sum_exp());
+  put(a.log_sum_exp, sums.log_sum_exp(factor));
   put(a.sum_of_squares, sums.sum_of_squares());
 }
 
@@ -108,7 +115,7 @@ VISPLAY_DEVICE void log_probs_backward_kernel(B& block, const LogProbArguments<N
   block.sync();  // the target's logit is read before its owner overwrites it
   const RowSlope slope =
       slope_of(double(g), double(h), double(lse), double(entropy), double(a.temperature));
-  const float factor = factor_of(a), p = expf(log_p);
+  const float factor = float(factor_of(a.temperature)), p = expf(log_p);
   for (auto j = std::size_t(block.thread()); j < a.stride; j += std::size_t(block.threads())) {
     float gradient = 0;
     if (target >= 0 && j == std::size_t(target)) {
