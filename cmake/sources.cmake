@@ -120,6 +120,7 @@ set(VISPLAY_CORE_HEADERS
     loss/correction.hpp
     loss/entropy.hpp
     loss/evaluate_plain.hpp
+    loss/full_kl.hpp
     loss/group_loss.hpp
     loss/kl.hpp
     loss/kl_control.hpp
@@ -147,20 +148,36 @@ set(VISPLAY_CORE_HEADERS
     world/render.hpp
     world/scene.hpp
     world/split.hpp
+    kernels/adamw.hpp
+    kernels/adamw_formula.hpp
+    kernels/adamw_pass.hpp
     kernels/attention.hpp
     kernels/block_product.hpp
+    kernels/cuda/adamw_kernel.hpp
+    kernels/cuda/block.hpp
+    kernels/cuda/group_kernel.hpp
+    kernels/cuda/host_block.hpp
+    kernels/cuda/log_probs_kernel.hpp
+    kernels/cuda/objective_kernel.hpp
     kernels/float_matrix.hpp
     kernels/lanes.hpp
     kernels/linear_log_probs.hpp
     kernels/linear_log_probs_pass.hpp
     kernels/linear_log_probs_plan.hpp
     kernels/linear_log_probs_tiles.hpp
+    kernels/log_probs.hpp
+    kernels/log_probs_formula.hpp
+    kernels/log_probs_pass.hpp
+    kernels/narrow_lanes.hpp
     kernels/objective.hpp
     kernels/objective_pass.hpp
     kernels/objective_report.hpp
     kernels/objective_stock.hpp
+    kernels/pack_sum.hpp
     kernels/paged_attention.hpp
     kernels/panels.hpp
+    kernels/philox_lanes.hpp
+    kernels/philox_numbers.hpp
     kernels/resample.hpp
     kernels/tiles.hpp)
 set(VISPLAY_CORE_BODIES
@@ -210,8 +227,11 @@ set(VISPLAY_CORE_BODIES
     world/render.ipp
     world/scene.ipp
     world/split.ipp
+    kernels/adamw.ipp
     kernels/attention.ipp
+    kernels/cuda/host_block.ipp
     kernels/linear_log_probs.ipp
+    kernels/log_probs.ipp
     kernels/objective.ipp
     kernels/objective_stock.ipp
     kernels/paged_attention.ipp
@@ -424,9 +444,13 @@ set(VISPLAY_TESTS_io
     io/truth_file_test.cpp
     io/yaml_config_test.cpp)
 set(VISPLAY_TESTS_kernels
+    kernels/adamw_test.cpp
     kernels/attention_test.cpp
+    kernels/cuda_kernels_test.cpp
+    kernels/host_block_test.cpp
     kernels/lanes_test.cpp
     kernels/linear_log_probs_test.cpp
+    kernels/log_probs_test.cpp
     kernels/objective_test.cpp
     kernels/paged_attention_test.cpp)
 set(VISPLAY_TESTS_loss
@@ -493,6 +517,7 @@ set(VISPLAY_TESTS_text
 set(VISPLAY_TESTS_train
     train/config_test.cpp
     train/grpo_test.cpp
+    train/optimizer_test.cpp
     train/schedule_test.cpp)
 set(VISPLAY_TESTS_world
     world/annotator_test.cpp

@@ -12,11 +12,8 @@ counts, of wall clock and of processor time.
 import argparse
 import importlib.metadata
 import inspect
-import json
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -25,6 +22,7 @@ from types import SimpleNamespace
 sys.modules["wandb"] = None  # nothing here logs, and importing it takes packages of its own
 
 import torch
+from lib.measure import keep_freed_memory, ours
 from trl.trainer.grpo_trainer import GRPOTrainer
 from verl.trainer.ppo import core_algos
 from verl.workers.config import ActorConfig
@@ -138,12 +136,8 @@ def peer_times(step, seconds):
 
 
 def our_times(program, name, seconds):
-    run = subprocess.run([program, f"--benchmark_filter=^{name}/real_time$", "--benchmark_format=json",
-                          f"--benchmark_min_time={seconds}"], check=True, capture_output=True, text=True)
-    found = json.loads(run.stdout)["benchmarks"]
-    if not found:
-        raise SystemExit(f"objective: {program} has no benchmark {name}")
-    return found[0]["real_time"] * 1e-9, found[0]["cpu_time"] * 1e-9
+    found = ours(program, name, f"{seconds}s")
+    return found["real_time"] * 1e-9, found["cpu_time"] * 1e-9
 
 
 def medians(rounds):
@@ -159,28 +153,21 @@ def compare(program, completions, tokens, rounds, seconds):
     data = batch(completions, tokens)
     peers = {"TRL": trl(data), "verl": verl(data), "eager": eager(data)}
     shape = f"B:{completions}/T:{tokens}"
-    ours = {kind: {n: [] for n in THREADS} for kind in ("objective", "objective_loss")}
+    our_rounds = {kind: {n: [] for n in THREADS} for kind in ("objective", "objective_loss")}
     theirs = {name: {n: [] for n in THREADS} for name in peers}
     losses = [step().item() for step in peers.values()]
     if max(losses) - min(losses) > 1e-6:
         raise SystemExit(f"objective: the peers do not compute the same: {losses}")
     for _ in range(rounds):
         for threads in THREADS:
-            for kind, times in ours.items():
+            for kind, times in our_rounds.items():
                 times[threads].append(our_times(program, f"{kind}/{shape}/threads:{threads}", seconds))
             torch.set_num_threads(threads)
             for name, step in peers.items():
                 theirs[name][threads].append(peer_times(step, seconds))
     reduce = lambda all_times: best({n: medians(times) for n, times in all_times.items()})
-    return ({kind: reduce(times) for kind, times in ours.items()},
+    return ({kind: reduce(times) for kind, times in our_rounds.items()},
             {name: reduce(times) for name, times in theirs.items()})
-
-
-def keep_freed_memory():
-    """Freed memory stays with the process: fresh pages for every tensor would be most of the peers' time."""
-    settings = {"MALLOC_MMAP_THRESHOLD_": str(1 << 28), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-    if any(name not in os.environ for name in settings):
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **settings})
 
 
 def main():
@@ -192,10 +179,10 @@ def main():
     options = parser.parse_args()
     print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "trl", "verl")))
     for completions, tokens, plain, autograd in SHAPES:
-        ours, theirs = compare(options.ours, completions, tokens, options.rounds, options.seconds)
+        own, theirs = compare(options.ours, completions, tokens, options.rounds, options.seconds)
         for kind, wanted in (("objective", plain), ("objective_loss", autograd)):
             for name, (wall, processor) in theirs.items():
-                own_wall, own_processor = ours[kind]
+                own_wall, own_processor = own[kind]
                 print(f"B={completions} T={tokens} {kind:14} ours {own_wall * 1e6:8.1f} us (processor "
                       f"{own_processor * 1e6:8.1f}), {name:5} {wall * 1e6:9.1f} us (processor {processor * 1e6:9.1f}), "
                       f"ratio {wall / own_wall:6.1f} (processor {processor / own_processor:6.1f}), wanted {wanted}",

@@ -185,28 +185,28 @@ TEST_CASE("attention of bfloat16 is that of the same numbers in float, rounded o
   const AttentionShape shape{4, 2, 20, 0.25f};
   auto t = random_tensors(layout, shape, Rng(6));
   const auto narrow = [](std::vector<float>& x) {
-    std::vector<bfloat16> stored;
-    for (auto& value : x) stored.push_back(bfloat16(value)), value = float(stored.back());
+    std::vector<BFloat16> stored;
+    for (auto& value : x) stored.push_back(BFloat16(value)), value = float(stored.back());
     return stored;
   };
   const auto q = narrow(t.q), k = narrow(t.k), v = narrow(t.v), g = narrow(t.grad_out);
   std::vector<float> out(t.q.size()), log_sum(std::size_t(layout.rows()) * shape.heads),
       dq(t.q.size()), dk(t.k.size()), dv(t.v.size());
-  std::vector<bfloat16> out16(q.size()), dq16(q.size()), dk16(k.size()), dv16(v.size());
+  std::vector<BFloat16> out16(q.size()), dq16(q.size()), dk16(k.size()), dv16(v.size());
   const auto tasks = attention_tasks(layout, shape);
   attention_forward(layout, shape, q.data(), k.data(), v.data(), out16.data(), log_sum.data(), 0,
                     tasks);
   attention_forward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
                     0, tasks);
-  for (std::size_t i = 0; i < out.size(); ++i) REQUIRE(out16[i].bits == bfloat16(out[i]).bits);
+  for (std::size_t i = 0; i < out.size(); ++i) REQUIRE(out16[i].bits == BFloat16(out[i]).bits);
   narrow(out);  // what the backward pass of bfloat16 is given
   attention_backward(layout, shape, q.data(), k.data(), v.data(), out16.data(), log_sum.data(),
                      g.data(), dq16.data(), dk16.data(), dv16.data(), 0, tasks);
   attention_backward(layout, shape, t.q.data(), t.k.data(), t.v.data(), out.data(), log_sum.data(),
                      t.grad_out.data(), dq.data(), dk.data(), dv.data(), 0, tasks);
-  for (std::size_t i = 0; i < dq.size(); ++i) REQUIRE(dq16[i].bits == bfloat16(dq[i]).bits);
-  for (std::size_t i = 0; i < dk.size(); ++i) REQUIRE(dk16[i].bits == bfloat16(dk[i]).bits);
-  for (std::size_t i = 0; i < dv.size(); ++i) REQUIRE(dv16[i].bits == bfloat16(dv[i]).bits);
+  for (std::size_t i = 0; i < dq.size(); ++i) REQUIRE(dq16[i].bits == BFloat16(dq[i]).bits);
+  for (std::size_t i = 0; i < dk.size(); ++i) REQUIRE(dk16[i].bits == BFloat16(dk[i]).bits);
+  for (std::size_t i = 0; i < dv.size(); ++i) REQUIRE(dv16[i].bits == BFloat16(dv[i]).bits);
 }
 
 TEST_CASE("attention of many rows needs memory for the rows, not for their pairs") {

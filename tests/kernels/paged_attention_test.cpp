@@ -64,10 +64,10 @@ TEST_CASE("a cache of bfloat16 gives what one of float gives for the same number
   Rng rng(3);
   PagedSequence floats, halves;
   std::vector<float> k(40), v(40), q(80), out(80);
-  std::vector<bfloat16> k16(40), v16(40), q16(80), out16(80);
-  const auto fill = [&](std::vector<float>& x, std::vector<bfloat16>& stored) {
+  std::vector<BFloat16> k16(40), v16(40), q16(80), out16(80);
+  const auto fill = [&](std::vector<float>& x, std::vector<BFloat16>& stored) {
     for (std::size_t i = 0; i < x.size(); ++i)
-      stored[i] = bfloat16(float(rng.normal())), x[i] = float(stored[i]);
+      stored[i] = BFloat16(float(rng.normal())), x[i] = float(stored[i]);
   };
   for (int t = 0; t < length; ++t) {
     fill(k, k16), fill(v, v16);
@@ -80,5 +80,5 @@ TEST_CASE("a cache of bfloat16 gives what one of float gives for the same number
   const PagedSequence *of_floats[] = {&floats}, *of_halves[] = {&halves};
   paged_attention(of_floats, wide, 0, heads, 0.25f, q.data(), out.data(), 0, 1);
   paged_attention(of_halves, narrow, 0, heads, 0.25f, q16.data(), out16.data(), 0, 1);
-  for (int i = 0; i < 80; ++i) CHECK(out16[i].bits == bfloat16(out[i]).bits);
+  for (int i = 0; i < 80; ++i) CHECK(out16[i].bits == BFloat16(out[i]).bits);
 }

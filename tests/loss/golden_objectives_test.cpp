@@ -3,6 +3,7 @@
 // largest differences.
 #include <visplay/loss/entropy.hpp>
 #include <visplay/loss/evaluate_plain.hpp>
+#include <visplay/loss/full_kl.hpp>
 #include <visplay/loss/kl_control.hpp>
 #include <visplay/loss/presets.hpp>
 #include <visplay/loss/sequence_correction.hpp>

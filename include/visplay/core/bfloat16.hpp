@@ -1,5 +1,5 @@
-// bfloat16: the upper half of a float, for storage. Arithmetic is in float; storing rounds to the
-// nearest, ties to even.
+// BFloat16: the upper half of a float's bits, as models store weights. A type for storage: read it
+// as a float, compute, round once.
 #pragma once
 
 #include <visplay/core/macros.hpp>
@@ -9,20 +9,19 @@
 
 namespace visplay {
 
-struct bfloat16 {
+struct BFloat16 {
   std::uint16_t bits = 0;
 
-  bfloat16() = default;
-  VISPLAY_HD explicit bfloat16(float value) {
+  BFloat16() = default;
+  /// Rounds to nearest, ties to even. NaN stays NaN.
+  VISPLAY_HD explicit BFloat16(float value) {
     const auto whole = std::bit_cast<std::uint32_t>(value);
-    const bool nan = (whole & 0x7fffffffu) > 0x7f800000u;
-    bits =
-        nan ? std::uint16_t(0x7fc0) : std::uint16_t((whole + 0x7fffu + ((whole >> 16) & 1u)) >> 16);
+    const std::uint32_t rounded = whole + 0x7FFF + ((whole >> 16) & 1);
+    bits = std::uint16_t((value == value ? rounded : whole | 0x400000) >> 16);
   }
-  VISPLAY_HD explicit operator float() const {
-    return std::bit_cast<float>(std::uint32_t(bits) << 16);
-  }
+  /// Exact.
+  VISPLAY_HD operator float() const { return std::bit_cast<float>(std::uint32_t(bits) << 16); }
 };
-static_assert(sizeof(bfloat16) == 2);
+static_assert(sizeof(BFloat16) == 2);
 
 }  // namespace visplay

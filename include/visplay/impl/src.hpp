@@ -14,8 +14,11 @@
 #include <visplay/grade/expression_parser.ipp>
 #include <visplay/grade/polynomial.ipp>
 #include <visplay/grade/words.ipp>
+#include <visplay/kernels/adamw.ipp>
 #include <visplay/kernels/attention.ipp>
+#include <visplay/kernels/cuda/host_block.ipp>
 #include <visplay/kernels/linear_log_probs.ipp>
+#include <visplay/kernels/log_probs.ipp>
 #include <visplay/kernels/objective.ipp>
 #include <visplay/kernels/objective_stock.ipp>
 #include <visplay/kernels/paged_attention.ipp>

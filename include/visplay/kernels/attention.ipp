@@ -308,7 +308,7 @@ void attention_backward(const AttentionLayout& layout, const AttentionShape& sha
                                       const T*, const T*, const T*, const float*, const T*, T*,   \
                                       T*, T*, std::int64_t, std::int64_t);
 VISPLAY_ATTENTION_OF(float)
-VISPLAY_ATTENTION_OF(bfloat16)
+VISPLAY_ATTENTION_OF(BFloat16)
 #undef VISPLAY_ATTENTION_OF
 
 }  // namespace visplay

@@ -24,12 +24,12 @@ inline void store(float* to, const Pack& p) { std::memcpy(to, &p.v, sizeof p.v);
 using PackHalves = std::uint16_t __attribute__((vector_size(VISPLAY_REGISTER_BYTES / 2)));
 using PackBits = std::uint32_t __attribute__((vector_size(VISPLAY_REGISTER_BYTES)));
 
-inline Pack load(const bfloat16* from) {
+inline Pack load(const BFloat16* from) {
   PackHalves halves;
   std::memcpy(&halves, from, sizeof halves);
   return Pack(std::bit_cast<Pack::Lanes>(__builtin_convertvector(halves, PackBits) << 16));
 }
-inline void store(bfloat16* to, const Pack& p) {
+inline void store(BFloat16* to, const Pack& p) {
   const auto bits = std::bit_cast<PackBits>(p.v);
   const PackBits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const PackBits kept = (bits & 0x7fffffffu) > 0x7f800000u ? PackBits{} + 0x7fc0u : rounded;  // NaN
@@ -62,13 +62,13 @@ inline void store_first(float* to, const Pack& p, int n) {
 #endif
 }
 
-inline Pack load_first(const bfloat16* from, int n) {
+inline Pack load_first(const BFloat16* from, int n) {
   Pack p;
   for (int i = 0; i < n; ++i) p[i] = float(from[i]);
   return p;
 }
-inline void store_first(bfloat16* to, const Pack& p, int n) {
-  for (int i = 0; i < n; ++i) to[i] = bfloat16(p[i]);
+inline void store_first(BFloat16* to, const Pack& p, int n) {
+  for (int i = 0; i < n; ++i) to[i] = BFloat16(p[i]);
 }
 
 /// to[i] = from[i] for i in [0, n), converted.

@@ -8,7 +8,7 @@ namespace visplay {
 namespace detail {
 
 VISPLAY_INLINE std::size_t bytes_of(const CacheShape& shape, std::size_t numbers) {
-  return numbers * (shape.half ? sizeof(bfloat16) : sizeof(float));
+  return numbers * (shape.half ? sizeof(BFloat16) : sizeof(float));
 }
 
 }  // namespace detail
@@ -97,7 +97,7 @@ void paged_attention(std::span<const PagedSequence* const> sequences, const Cach
   template void paged_attention<T>(std::span<const PagedSequence* const>, const CacheShape&, int, \
                                    int, float, const T*, T*, std::int64_t, std::int64_t);
 VISPLAY_PAGED_ATTENTION_OF(float)
-VISPLAY_PAGED_ATTENTION_OF(bfloat16)
+VISPLAY_PAGED_ATTENTION_OF(BFloat16)
 #undef VISPLAY_PAGED_ATTENTION_OF
 
 }  // namespace visplay

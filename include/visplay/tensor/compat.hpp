@@ -59,19 +59,19 @@ inline bool check_mixed_input(const at::Tensor& t, std::string_view where) {
 /// The numbers of a float32 or bfloat16 tensor in the kernels' types.
 template <class T>
 const T* numbers(const at::Tensor& t) {
-  using Stored = std::conditional_t<std::is_same_v<T, bfloat16>, at::BFloat16, T>;
+  using Stored = std::conditional_t<std::is_same_v<T, BFloat16>, at::BFloat16, T>;
   return reinterpret_cast<const T*>(t.const_data_ptr<Stored>());
 }
 template <class T>
 T* mutable_numbers(const at::Tensor& t) {
-  using Stored = std::conditional_t<std::is_same_v<T, bfloat16>, at::BFloat16, T>;
+  using Stored = std::conditional_t<std::is_same_v<T, BFloat16>, at::BFloat16, T>;
   return reinterpret_cast<T*>(t.mutable_data_ptr<Stored>());
 }
 
 /// body(T{}) for the kernels' type T of the tensor's numbers.
 template <class Body>
 decltype(auto) with_element(bool is_bfloat16, const Body& body) {
-  return is_bfloat16 ? body(bfloat16{}) : body(float{});
+  return is_bfloat16 ? body(BFloat16{}) : body(float{});
 }
 
 /// Spreads [0, count) over ATen's threads: the pool that the matrix products use.

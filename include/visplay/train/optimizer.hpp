@@ -1,14 +1,16 @@
 // AdamW over the weights of a policy (Loshchilov and Hutter 2019, 1711.05101), with the clipping of
-// the gradient's global norm that goes before it. Moments are
-// float32, and so are the copies that it keeps of weights in bfloat16: steps too small for those add
-// up.
+// the gradient's global norm that goes before it. Runs kernels/adamw.hpp: moments are float32, and so
+// are the copies that it keeps of weights in bfloat16, in which steps too small for those add up.
 #pragma once
 
+#include <visplay/core/parallel.hpp>
 #include <visplay/model/qwen2_5_vl/weights.hpp>
 #include <visplay/tensor/compat.hpp>
 #include <visplay/train/phase_config.hpp>
 
 #include <functional>
+#include <memory>
+#include <string_view>
 #include <vector>
 
 namespace visplay {
@@ -33,6 +35,7 @@ struct AdamWSettings {
 class AdamW {
  public:
   /// Turns gradients on for every weight that `trains` accepts by name; the others stay as they are.
+  /// @throws Error if one of them is not contiguous
   AdamW(Weights& weights, AdamWSettings settings,
         const std::function<bool(std::string_view)>& trains = {});
 
@@ -44,12 +47,14 @@ class AdamW {
   [[nodiscard]] const AdamWSettings& settings() const { return settings_; }
 
  private:
-  struct Group {  // tensors that share a weight decay
-    std::vector<at::Tensor> weights, masters, first, second, steps;  // masters: in float32
+  struct Trained {
+    at::Tensor weight, master, first, second;  ///< master: float32, the weight itself if it is
     double weight_decay = 0;
   };
   AdamWSettings settings_;
-  Group groups_[2];
+  std::vector<Trained> trained_;
+  std::int64_t steps_ = 0;
+  std::unique_ptr<ThreadPool> pool_;
 };
 
 }  // namespace visplay

@@ -1,0 +1,121 @@
+// The formulas of AdamW on one number or one register of them, and the 8-bit form of its moments.
+//
+//   m += (1 - beta1) (g - m)        v = beta2 v + (1 - beta2) g^2
+//   w = (1 - rate decay) w - rate / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps)
+//
+// Compact moments: a byte an element and an exponent byte E a block of 128. With unit u = 2^(E - 127)
+// a size code c stands for float(bits (E << 23) + (c << 20)) - u: zero for c = 0, steps of u / 8 at
+// first, then 8 steps a binade. m has a sign bit and c < 128 (16 binades), v has c < 256 (32), and E
+// is such that the largest of the block fits. Rounding is stochastic and unbiased: a v that decays by
+// a thousandth a step would otherwise never leave its code. No v becomes zero, since the update
+// divides by its root.
+//
+// F is float or a vector of them, I the integers of the same width (std::int32_t or a vector).
+#pragma once
+
+#include <visplay/core/macros.hpp>
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+namespace visplay::adamw_detail {
+
+constexpr std::size_t compact_block = 128;  // elements that share an exponent
+
+/// The numbers of one step, as the loops use them.
+struct AdamWFactors {
+  float gradient_scale;  ///< of the clipping
+  float keep;            ///< 1 - rate * decay
+  float rate;            ///< rate / (1 - beta1^t)
+  float beta1_rest, beta2, beta2_rest;
+  float root_scale;  ///< 1 / sqrt(1 - beta2^t)
+  float eps;
+};
+
+template <class F>
+VISPLAY_HD inline void update_moments(const AdamWFactors& f, const F& gradient, F& first,
+                                      F& second) {
+  first = first + f.beta1_rest * (gradient - first);
+  second = f.beta2 * second + f.beta2_rest * (gradient * gradient);
+}
+
+/// 1 / sqrt(x), relative error below 5e-6; finite for x = 0. Arithmetic alone, so that it is the same
+/// on every processor (the processors' own estimates are not): a guess from the exponent's bits and
+/// two steps of Newton's.
+template <class F, class I>
+VISPLAY_HD inline F inverse_root(const F& x) {
+  const F half = 0.5f * x;
+  F y = std::bit_cast<F>(0x5F375A86 - (std::bit_cast<I>(x) >> 1));
+  y = y * (1.5f - half * y * y);
+  return y * (1.5f - half * y * y);
+}
+
+/// 1 / x for normal x > 0, relative error below 1.2e-5, likewise.
+template <class F, class I>
+VISPLAY_HD inline F inverse(const F& x) {
+  F y = std::bit_cast<F>(0x7EF127EA - std::bit_cast<I>(x));
+  y = y * (2.f - x * y);
+  return y * (2.f - x * y);
+}
+
+/// m / (sqrt(v / (1 - beta2^t)) + eps), relative error below 2e-5.
+template <class F, class I>
+VISPLAY_HD inline F direction(const AdamWFactors& f, const F& first, const F& second) {
+  const F root = second * inverse_root<F, I>(second);
+  return first * inverse<F, I>(root * f.root_scale + f.eps);
+}
+
+/// Its upper half is a bfloat16, rounded up with the probability that makes the mean exact.
+/// @param random  16 bits
+template <class F, class I>
+VISPLAY_HD inline I round_to_bfloat16(const F& x, const I& random) {
+  return std::bit_cast<I>(x) + random;
+}
+
+/// Other 16 bits for the moments of the element: the factors make its three roundings differ.
+constexpr std::int32_t first_factor = 0x6C8F, second_factor = 0x4E35;
+VISPLAY_HD inline std::int32_t times_modulo_16_bits(std::int32_t random, std::int32_t factor) {
+  return (random * factor) & 0xFFFF;
+}
+
+/// E of a block from the bits of its largest magnitude, which cannot round beyond the last code.
+VISPLAY_HD inline std::int32_t block_exponent(std::int32_t largest, int binades) {
+  const std::int32_t top = (largest + (1 << 20) + (1 << 9)) >> 23;
+  return top - (binades - 1) < 1 ? 1 : top - (binades - 1);
+}
+VISPLAY_HD inline std::int32_t first_exponent(std::int32_t largest) {
+  return block_exponent(largest, 16);
+}
+VISPLAY_HD inline std::int32_t second_exponent(std::int32_t largest) {
+  return block_exponent(largest, 32);
+}
+
+/// Moments from their bytes. @param base  E << 23
+template <class F, class I>
+VISPLAY_HD inline F decode_second(const I& code, std::int32_t base) {
+  return std::bit_cast<F>((code << 20) + base) - std::bit_cast<float>(base);
+}
+template <class F, class I>
+VISPLAY_HD inline F decode_first(const I& code, std::int32_t base) {
+  const F size = decode_second<F, I>(code & 0x7F, base);
+  return std::bit_cast<F>(std::bit_cast<I>(size) | ((code & 0x80) << 24));
+}
+
+/// The size code of x >= 0. @param random  16 bits
+template <class F, class I>
+VISPLAY_HD inline I encode_size(const F& x, std::int32_t base, const I& random) {
+  return (std::bit_cast<I>(x + std::bit_cast<float>(base)) - base + (random << 4)) >> 20;
+}
+template <class F, class I>
+VISPLAY_HD inline I encode_second(const F& x, std::int32_t base, const I& random) {
+  const I code = encode_size(x, base, random), one = code - code + 1;
+  return code < one ? one : code;
+}
+template <class F, class I>
+VISPLAY_HD inline I encode_first(const F& x, std::int32_t base, const I& random) {
+  const I bits = std::bit_cast<I>(x);
+  return encode_size(std::bit_cast<F>(bits & 0x7FFFFFFF), base, random) | ((bits >> 24) & 0x80);
+}
+
+}  // namespace visplay::adamw_detail

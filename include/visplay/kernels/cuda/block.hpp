@@ -1,0 +1,78 @@
+// Block: what a CUDA kernel may use of the threads that run it, so that one source runs on a GPU
+// (device_block.cuh) and, thread by thread and checked, on the host (host_block.hpp).
+//
+//   template <Block B>
+//   VISPLAY_DEVICE void kernel(B& block, GlobalView<const float> x, GlobalView<float> sum) {
+//     float mine = 0;
+//     for (std::size_t i = block.thread(); i < x.count; i += block.threads()) mine += block.read(x, i);
+//     const float all = block_reduce<0>(block, mine, Plus{});
+//     if (block.thread() == 0) block.write(sum, block.index(), all);
+//   }
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+// On kernels and what they call: they run on the device alone, or on the host executor.
+#ifdef __CUDACC__
+#define VISPLAY_DEVICE __device__
+#else
+#define VISPLAY_DEVICE
+#endif
+
+namespace visplay {
+
+/// Global memory: where it is and how many numbers it holds. Read and written by way of a block.
+template <class T>
+struct GlobalView {
+  T* data = nullptr;
+  std::size_t count = 0;
+};
+
+/// All threads of a block call sync, and all of a warp (32 threads, blocks are whole warps) call
+/// shuffle_xor, which gives the x of the thread whose lane differs by the mask. shared<T, n, tag> is
+/// the block's own memory of that name; not initialised; other threads' writes show after a sync.
+template <class B>
+concept Block = requires(B& block, GlobalView<const float> in, GlobalView<float> out) {
+  { block.thread() } -> std::same_as<int>;   // in the block
+  { block.threads() } -> std::same_as<int>;  // of a block
+  { block.index() } -> std::same_as<int>;    // of the block
+  block.sync();
+  { block.shuffle_xor(1.f, 16) } -> std::same_as<float>;
+  { block.read(in, std::size_t(0)) } -> std::same_as<float>;
+  block.write(out, std::size_t(0), 1.f);
+  block.template shared<float, 32, 0>().write(0, 1.f);
+  { block.template shared<float, 32, 0>().read(0) } -> std::same_as<float>;
+};
+
+struct Plus {
+  template <class T>
+  VISPLAY_DEVICE T operator()(const T& a, const T& b) const {
+    return a + b;
+  }
+};
+struct Larger {
+  template <class T>
+  VISPLAY_DEVICE T operator()(const T& a, const T& b) const {
+    return b > a ? b : a;
+  }
+};
+
+/// merge over the block's x, for every thread, in an order that the number of threads fixes. All
+/// threads call it. @param merge  commutative; T is trivially copied, of whole 32-bit words
+template <int tag, class T, Block B, class Merge>
+VISPLAY_DEVICE T block_reduce(B& block, T x, const Merge& merge) {
+  static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 4 == 0);
+  for (int mask = 16; mask > 0; mask /= 2) x = merge(x, block.shuffle_xor(x, mask));
+  auto parts = block.template shared<T, 32, tag>();
+  if (block.thread() % 32 == 0) parts.write(block.thread() / 32, x);
+  block.sync();
+  T all = parts.read(0);
+  for (int warp = 1; warp < block.threads() / 32; ++warp) all = merge(all, parts.read(warp));
+  block.sync();  // before the next reduction writes
+  return all;
+}
+
+}  // namespace visplay

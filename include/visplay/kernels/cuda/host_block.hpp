@@ -1,0 +1,111 @@
+// run_on_host: runs a CUDA kernel on the host, one thread at a time in a random order, and finds what
+// compute-sanitizer finds on a GPU: races and missing barriers in shared memory, barriers that not
+// all threads reach, indices out of bounds, shared memory that is read before it is written.
+//
+//   run_on_host(blocks, threads, seed, [&](HostBlock& block) { kernel(block, x, sum); });
+//
+// Each thread is a fiber with a stack of its own; a barrier hands on to another thread. A cell of
+// shared memory knows who touched it since the last barrier, so that a race is found in any order;
+// the random order (by seed) shows what the cells cannot see, such as races in global memory. Kernels
+// must not rely on destructors: a failed run drops its fibers.
+#pragma once
+
+#include <visplay/kernels/cuda/block.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace visplay {
+
+class HostGrid;  // the block that runs: fibers, shared memory, what happened to it
+
+/// Elements of shared memory, and for each who touched it last.
+struct SharedRegion;
+
+template <class T>
+class HostShared;
+
+/// Block on the host, as one of its threads sees it.
+class HostBlock {
+ public:
+  HostBlock(HostGrid& grid, int thread) : grid_(&grid), thread_(thread) {}
+
+  [[nodiscard]] int thread() const { return thread_; }
+  [[nodiscard]] int threads() const;
+  [[nodiscard]] int index() const;
+  void sync();
+
+  template <class T>
+  [[nodiscard]] T shuffle_xor(const T& x, int mask) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= largest_shuffle);
+    T other;
+    exchange(&x, &other, sizeof(T), mask);
+    return other;
+  }
+  template <class T, int count, int tag>
+  [[nodiscard]] HostShared<T> shared() {
+    static_assert(std::is_trivially_copyable_v<T>);
+    return HostShared<T>(*this, region(tag, count, sizeof(T)));
+  }
+  template <class T>
+  [[nodiscard]] std::remove_const_t<T> read(const GlobalView<T>& from, std::size_t i) const {
+    check_global(i, from.count, "read");
+    return from.data[i];
+  }
+  template <class T, class U>
+  void write(const GlobalView<T>& to, std::size_t i, const U& x) const {
+    check_global(i, to.count, "write");
+    to.data[i] = x;
+  }
+
+  static constexpr std::size_t largest_shuffle = 64;  // bytes
+
+ private:
+  template <class T>
+  friend class HostShared;
+  void exchange(const void* from, void* to, std::size_t bytes, int mask);
+  SharedRegion& region(int tag, int count, std::size_t element);
+  void check_global(std::size_t i, std::size_t count, const char* what) const;
+  /// Where element i is; notes the access. @throws Error for a wrong one
+  std::byte* touch(SharedRegion& region, int i, bool writes);
+
+  HostGrid* grid_;
+  int thread_;
+};
+
+template <class T>
+class HostShared {
+ public:
+  HostShared(HostBlock& block, SharedRegion& region) : block_(&block), region_(&region) {}
+  [[nodiscard]] T read(int i) const {
+    T x;
+    std::memcpy(static_cast<void*>(&x), block_->touch(*region_, i, false), sizeof(T));
+    return x;
+  }
+  void write(int i, const T& x) const {
+    std::memcpy(block_->touch(*region_, i, true), static_cast<const void*>(&x), sizeof(T));
+  }
+
+ private:
+  HostBlock* block_;
+  SharedRegion* region_;
+};
+
+/// Runs `kernel` for each thread of each block, block by block.
+/// @param threads  of a block; a multiple of 32, at most 1,024
+/// @throws Error that names block, thread and fault; whatever the kernel throws
+void run_on_host(int blocks, int threads, std::uint64_t seed,
+                 const std::function<void(HostBlock&)>& kernel);
+
+static_assert(Block<HostBlock>);
+
+}  // namespace visplay
+
+#ifdef VISPLAY_HEADER_ONLY
+#include <visplay/kernels/cuda/host_block.ipp>
+#endif

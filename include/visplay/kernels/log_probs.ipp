@@ -1,0 +1,178 @@
+// Bodies of log_probs.hpp.
+#pragma once
+
+#include <visplay/core/error.hpp>
+#include <visplay/kernels/log_probs.hpp>
+#include <visplay/kernels/log_probs_pass.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string_view>
+
+namespace visplay {
+namespace log_probs_detail {
+
+#ifndef VISPLAY_HEADER_ONLY
+template <SimdLevel level, class Number>
+LogProbPasses<Number> log_probs_passes_at();  // log_probs_unit.ipp
+#endif
+
+template <class Number>
+LogProbPasses<Number> passes() {
+#if defined(VISPLAY_SIMD_UNITS) && !defined(VISPLAY_HEADER_ONLY)
+  switch (simd_level()) {
+    case SimdLevel::avx512:
+      return log_probs_passes_at<SimdLevel::avx512, Number>();
+    case SimdLevel::avx2:
+      return log_probs_passes_at<SimdLevel::avx2, Number>();
+    case SimdLevel::portable:
+      break;
+  }
+  return log_probs_passes_at<SimdLevel::portable, Number>();
+#else
+  return log_probs_pass::passes_here<Number>();
+#endif
+}
+
+template <class Number>
+void check_logits(const LogitsView<Number>& logits, std::span<const std::int64_t> targets,
+                  float temperature) {
+  check(logits.vocabulary > 0 && logits.vocabulary <= logits.stride,
+        "log_probs: expected a vocabulary in 1 ... stride, got {} of {}", logits.vocabulary,
+        logits.stride);
+  check(targets.size() == logits.rows, "log_probs: expected {} targets, got {}", logits.rows,
+        targets.size());
+  check(temperature > 0 && temperature < std::numeric_limits<float>::infinity(),
+        "log_probs: expected a temperature above 0, got {}", temperature);
+  for (std::size_t row = 0; row < targets.size(); ++row)
+    check(targets[row] < std::int64_t(logits.vocabulary),
+          "log_probs: row {}: target {} is not below the vocabulary's {}", row, targets[row],
+          logits.vocabulary);
+}
+
+VISPLAY_INLINE void check_rows(std::string_view what, std::size_t size, std::size_t expected,
+                               bool optional) {
+  check((optional && size == 0) || size == expected, "log_probs: expected {} {}, got {}", expected,
+        what, size);
+}
+
+/// Rows that a thread takes at a time: about 64 Ki logits.
+inline std::size_t rows_at_a_time(std::size_t vocabulary) {
+  return std::max<std::size_t>(1, 65536 / vocabulary);
+}
+
+template <class Number>
+class Forward {
+ public:
+  Forward(const LogitsView<const Number>& logits, std::span<const std::int64_t> targets,
+          float temperature, const LogProbOutputs& out)
+      : logits_(logits),
+        targets_(targets),
+        factor_(factor_of(temperature)),
+        out_(out),
+        passes_(passes<Number>()) {}
+
+  void operator()(std::size_t begin, std::size_t end) const {
+    for (std::size_t row = begin; row < end; ++row) targets_[row] < 0 ? ignore(row) : take(row);
+  }
+
+ private:
+  void ignore(std::size_t row) const {
+    for (const auto& values : {out_.log_probs, out_.entropy, out_.log_sum_exp, out_.sum_of_squares})
+      if (!values.empty()) values[row] = 0;
+    std::fill_n(out_.top_log_probs.begin() + std::ptrdiff_t(row * out_.top_k), out_.top_k, 0.f);
+    std::fill_n(out_.top_ids.begin() + std::ptrdiff_t(row * out_.top_k), out_.top_k, -1);
+  }
+  void take(std::size_t row) const {
+    const Number* from = logits_.data + row * logits_.stride;
+    Largest largest{out_.top_log_probs.data() + row * out_.top_k,
+                    out_.top_ids.data() + row * out_.top_k, out_.top_k};
+    RowSums sums;
+    passes_.sums(from, logits_.vocabulary, factor_, &sums, out_.top_k > 0 ? &largest : nullptr);
+    const auto log_prob = [&](float x) { return float(sums.log_prob(x, factor_)); };
+    if (!out_.log_probs.empty()) out_.log_probs[row] = log_prob(from[targets_[row]]);
+    if (!out_.entropy.empty()) out_.entropy[row] = float(sums.entropy());
+    if (!out_.log_sum_exp.empty()) out_.log_sum_exp[row] = float(sums.log_sum_exp(factor_));
+    if (!out_.sum_of_squares.empty()) out_.sum_of_squares[row] = float(sums.sum_of_squares());
+    for (std::size_t i = 0; i < out_.top_k; ++i) largest.values[i] = log_prob(largest.values[i]);
+  }
+
+  const LogitsView<const Number>& logits_;
+  std::span<const std::int64_t> targets_;
+  double factor_;
+  const LogProbOutputs& out_;
+  LogProbPasses<Number> passes_;
+};
+
+template <class Number>
+void forward(const LogitsView<const Number>& logits, std::span<const std::int64_t> targets,
+             float temperature, const LogProbOutputs& out, ThreadPool& pool) {
+  check_logits(logits, targets, temperature);
+  check_rows("log-probs", out.log_probs.size(), logits.rows, true);
+  check_rows("entropies", out.entropy.size(), logits.rows, true);
+  check_rows("log-sum-exps", out.log_sum_exp.size(), logits.rows, true);
+  check_rows("sums of squares", out.sum_of_squares.size(), logits.rows, true);
+  check(out.top_k <= logits.vocabulary, "log_probs: top_k is {} of a vocabulary of {}", out.top_k,
+        logits.vocabulary);
+  check_rows("top log-probs", out.top_log_probs.size(), logits.rows * out.top_k, false);
+  check_rows("top ids", out.top_ids.size(), logits.rows * out.top_k, false);
+  parallel_for(pool, logits.rows, rows_at_a_time(logits.vocabulary),
+               Forward<Number>(logits, targets, temperature, out));
+}
+
+template <class Number>
+void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> targets,
+              float temperature, const LogProbGradients& given, ThreadPool& pool) {
+  check_logits(logits, targets, temperature);
+  check_rows("log-sum-exps", given.log_sum_exp.size(), logits.rows, false);
+  check_rows("gradients of log-probs", given.log_prob_gradients.size(), logits.rows, false);
+  check_rows("gradients of entropies", given.entropy_gradients.size(), logits.rows, true);
+  const bool has_entropy = !given.entropy_gradients.empty();
+  if (has_entropy) check_rows("entropies", given.entropy.size(), logits.rows, false);
+  const LogProbPasses<Number> use = passes<Number>();
+  const auto factor = float(factor_of(temperature));
+  const auto one = [&](std::size_t row) {
+    Number* at = logits.data + row * logits.stride;
+    const bool ignored = targets[row] < 0;
+    const std::size_t kept = ignored ? 0 : logits.vocabulary;
+    std::fill(at + kept, at + logits.stride, Number(0.f));
+    if (ignored) return;
+    const double g = double(given.log_prob_gradients[row]);
+    const double h = has_entropy ? double(given.entropy_gradients[row]) : 0;
+    const double entropy = has_entropy ? double(given.entropy[row]) : 0;
+    const double t = double(temperature), lse = double(given.log_sum_exp[row]);
+    const double log_p = double(float(at[targets[row]])) / t - lse, p = std::exp(log_p);
+    use.gradient(at, logits.vocabulary, factor, slope_of(g, h, lse, entropy, t));
+    at[targets[row]] = Number(float((g * (1 - p) - h * p * (log_p + entropy)) / t));
+  };
+  parallel_for(pool, logits.rows, rows_at_a_time(logits.vocabulary),
+               [&](std::size_t begin, std::size_t end) {
+                 for (std::size_t row = begin; row < end; ++row) one(row);
+               });
+}
+
+}  // namespace log_probs_detail
+
+VISPLAY_INLINE void log_probs(const LogitsView<const float>& logits,
+                              std::span<const std::int64_t> targets, float temperature,
+                              const LogProbOutputs& out, ThreadPool& pool) {
+  log_probs_detail::forward(logits, targets, temperature, out, pool);
+}
+VISPLAY_INLINE void log_probs(const LogitsView<const BFloat16>& logits,
+                              std::span<const std::int64_t> targets, float temperature,
+                              const LogProbOutputs& out, ThreadPool& pool) {
+  log_probs_detail::forward(logits, targets, temperature, out, pool);
+}
+VISPLAY_INLINE void log_probs_backward(const LogitsView<float>& logits,
+                                       std::span<const std::int64_t> targets, float temperature,
+                                       const LogProbGradients& gradients, ThreadPool& pool) {
+  log_probs_detail::backward(logits, targets, temperature, gradients, pool);
+}
+VISPLAY_INLINE void log_probs_backward(const LogitsView<BFloat16>& logits,
+                                       std::span<const std::int64_t> targets, float temperature,
+                                       const LogProbGradients& gradients, ThreadPool& pool) {
+  log_probs_detail::backward(logits, targets, temperature, gradients, pool);
+}
+
+}  // namespace visplay

@@ -1,0 +1,217 @@
+// The inner loops of kernels/log_probs.hpp, which is what to call. In the namespace of the unit's
+// level, with nothing of the standard library called: see kernels/objective_pass.hpp.
+#pragma once
+
+#include <visplay/core/simd_level.hpp>
+#include <visplay/kernels/lanes.hpp>
+#include <visplay/kernels/log_probs_formula.hpp>
+#include <visplay/kernels/narrow_lanes.hpp>
+#include <visplay/kernels/pack_sum.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+namespace visplay {
+namespace log_probs_detail {
+
+/// The k largest logits of a row so far, largest first; at a tie the one that came first.
+struct Largest {
+  float* values;
+  std::int32_t* ids;
+  std::size_t k, count = 0;
+
+  [[nodiscard]] bool takes(float x) const { return count < k || x > values[k - 1]; }
+  void put(float x, std::int32_t id) {
+    std::size_t at = count < k ? count++ : k - 1;
+    for (; at > 0 && x > values[at - 1]; --at) values[at] = values[at - 1], ids[at] = ids[at - 1];
+    values[at] = x, ids[at] = id;
+  }
+};
+
+/// As compiled for one level. `factor` is c.
+template <class Number>
+struct LogProbPasses {
+  void (*sums)(const Number* row, std::size_t vocabulary, double factor, RowSums*, Largest*);
+  void (*gradient)(Number* row, std::size_t vocabulary, float factor, const RowSlope&);
+};
+
+}  // namespace log_probs_detail
+
+inline namespace VISPLAY_ISA {
+namespace log_probs_pass {
+
+using namespace log_probs_detail;
+using Lanes = Pack::Lanes;
+
+constexpr std::size_t pair = 2 * std::size_t(Pack::lanes);
+constexpr std::size_t chunk = 1024;  // logits: stay in the first cache for a second look
+
+/// Two packs at once, in an order of their own for BFloat16; `store_two` undoes it.
+inline void load_two(const float* from, Lanes& a, Lanes& b) {
+  a = load(from).v, b = load(from + Pack::lanes).v;
+}
+inline void load_two(const BFloat16* from, Lanes& a, Lanes& b) {
+  PackIntegers words;
+  std::memcpy(&words, from, sizeof words);
+  a = std::bit_cast<Lanes>(words << 16), b = std::bit_cast<Lanes>(words & -65536);
+}
+inline void store_two(float* to, const Lanes& a, const Lanes& b) {
+  store(to, Pack(a)), store(to + Pack::lanes, Pack(b));
+}
+/// Upper halves rounded to nearest even.
+inline PackIntegers rounded(const Lanes& x) {
+  const auto bits = std::bit_cast<PackIntegers>(x);
+  return bits + 0x7FFF + ((bits >> 16) & 1);
+}
+inline void store_two(BFloat16* to, const Lanes& a, const Lanes& b) {
+  const PackIntegers words = ((rounded(a) >> 16) & 0xFFFF) | (rounded(b) & -65536);
+  std::memcpy(static_cast<void*>(to), &words, sizeof words);
+}
+
+/// 2^y, relative error below 2e-7 for y in [-126, 127]; beyond, as good as zero, or so large that a
+/// sum shows it.
+inline Lanes power_of_two(const Lanes& y) {
+  constexpr float to_integer = 12582912.f;  // 1.5 * 2^23
+  Lanes t = y < -126.f ? Lanes{} - 126.f : y;
+#if !defined(__AVX512F__) || defined(__clang__)
+  t = t > 127.f ? Lanes{} + 127.f : t;
+#endif
+  const Lanes shifted = t + to_integer, n = shifted - to_integer, f = t - n;
+  Lanes p = f * 0.00132669706f + 0.00967545994f;
+  p = p * f + 0.0555074252f;
+  p = p * f + 0.240226217f;
+  p = p * f + 0.693146944f;
+  p = p * f + 1.00000012f;
+#if defined(__AVX512F__) && !defined(__clang__)
+  constexpr int round_to_nearest = 4;
+  return __builtin_ia32_scalefps512_mask(p, n, Lanes{}, (unsigned short)(-1), round_to_nearest);
+#else
+  return std::bit_cast<Lanes>(std::bit_cast<PackIntegers>(p) +
+                              (std::bit_cast<PackIntegers>(shifted) << 23));
+#endif
+}
+
+/// @param count  a multiple of pair
+template <class Number>
+inline float largest_of(const Number* from, std::size_t count) {
+  Lanes largest_a = Lanes{} - std::numeric_limits<float>::infinity(), largest_b = largest_a;
+  for (std::size_t at = 0; at < count; at += pair) {
+    Lanes a, b;
+    load_two(from + at, a, b);
+    largest_a = a > largest_a ? a : largest_a, largest_b = b > largest_b ? b : largest_b;
+  }
+  float largest = largest_a[0];
+  for (int i = 0; i < Pack::lanes; ++i) {
+    if (largest_a[i] > largest) largest = largest_a[i];
+    if (largest_b[i] > largest) largest = largest_b[i];
+  }
+  return largest;
+}
+
+struct ChunkSums {
+  double sum, weighted, squares;
+};
+
+template <class Number>
+inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, float reference) {
+  Lanes sum_a{}, sum_b{}, weighted_a{}, weighted_b{}, squares_a{}, squares_b{};
+  for (std::size_t at = 0; at < count; at += pair) {
+    Lanes a, b;
+    load_two(from + at, a, b);
+    a = (a - reference) * factor, b = (b - reference) * factor;
+    const Lanes power_a = power_of_two(a), power_b = power_of_two(b);
+    // A masked logit is -infinity: zero times that would be NaN.
+    a = a < -1000.f ? Lanes{} - 1000.f : a, b = b < -1000.f ? Lanes{} - 1000.f : b;
+    sum_a += power_a, sum_b += power_b;
+    weighted_a += power_a * a, weighted_b += power_b * b;
+    squares_a += power_a * power_a, squares_b += power_b * power_b;
+  }
+  const auto total = [](const Lanes& a, const Lanes& b) {
+    PackSum sum;
+    sum.add(Pack(a)), sum.add(Pack(b)), sum.widen();
+    return sum.total();
+  };
+  return {total(sum_a, sum_b), total(weighted_a, weighted_b), total(squares_a, squares_b)};
+}
+
+/// Adds a chunk. The reference is the largest of the first chunk with a logit that is not masked;
+/// only where that turns out much too small it is raised.
+template <class Number>
+inline void add_chunk(const Number* from, std::size_t count, double factor, RowSums& row,
+                      bool& has_reference) {
+  constexpr double too_large = 0x1p60;  // whose square a float still holds
+  const auto refer = [&] {
+    const float largest = largest_of(from, count);
+    if (!(largest > -std::numeric_limits<float>::max())) return;
+    if (!has_reference) row.reference = largest;
+    has_reference = true;
+    if (largest > row.reference) row.refer_to(largest, factor);
+  };
+  if (!has_reference) refer();
+  ChunkSums sums = sums_of(from, count, float(factor), row.reference);
+  if (!(sums.sum < too_large)) {
+    refer();
+    sums = sums_of(from, count, float(factor), row.reference);
+  }
+  row.add(sums.sum, sums.weighted, sums.squares);
+}
+
+template <class Number>
+inline void collect(const Number* from, std::size_t count, std::size_t begin, Largest& largest) {
+  for (std::size_t at = 0; at < count; ++at)
+    if (const float x = from[at]; largest.takes(x)) largest.put(x, std::int32_t(begin + at));
+}
+
+template <class Number>
+void sums(const Number* row, std::size_t vocabulary, double factor, RowSums* out,
+          Largest* largest) {
+  RowSums result;
+  bool has_reference = false;
+  const auto add = [&](const Number* from, std::size_t padded, std::size_t count,
+                       std::size_t begin) {
+    add_chunk(from, padded, factor, result, has_reference);
+    if (largest && largest->takes(largest_of(from, padded))) collect(from, count, begin, *largest);
+  };
+  std::size_t begin = 0;
+  for (; begin + chunk <= vocabulary; begin += chunk) add(row + begin, chunk, chunk, begin);
+  if (const std::size_t count = vocabulary - begin; count > 0) {
+    Number last[chunk];
+    for (std::size_t i = 0; i < chunk; ++i)
+      last[i] = i < count ? row[begin + i] : Number(-std::numeric_limits<float>::infinity());
+    add(last, (count + pair - 1) / pair * pair, count, begin);
+  }
+  *out = result;
+}
+
+template <class Number>
+inline void gradient_two(const Number* from, Number* to, float factor, const RowSlope& slope) {
+  Lanes a, b;
+  load_two(from, a, b);
+  a = a * factor - slope.reference, b = b * factor - slope.reference;
+  const Lanes power_a = power_of_two(a), power_b = power_of_two(b);
+  a = a < -1000.f ? Lanes{} - 1000.f : a, b = b < -1000.f ? Lanes{} - 1000.f : b;
+  store_two(to, power_a * (slope.a + slope.b * a), power_b * (slope.a + slope.b * b));
+}
+
+template <class Number>
+void gradient(Number* row, std::size_t vocabulary, float factor, const RowSlope& slope_in) {
+  const RowSlope slope = slope_in;
+  std::size_t at = 0;
+  for (; at + pair <= vocabulary; at += pair) gradient_two(row + at, row + at, factor, slope);
+  if (at == vocabulary) return;
+  Number last[pair];
+  for (std::size_t i = 0; i < pair; ++i) last[i] = row[at + i < vocabulary ? at + i : at];
+  gradient_two(last, last, factor, slope);
+  for (std::size_t i = 0; at + i < vocabulary; ++i) row[at + i] = last[i];
+}
+
+template <class Number>
+LogProbPasses<Number> passes_here() {
+  return {&sums<Number>, &gradient<Number>};
+}
+
+}  // namespace log_probs_pass
+}  // namespace VISPLAY_ISA
+}  // namespace visplay

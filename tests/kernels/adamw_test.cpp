@@ -1,0 +1,346 @@
+#include <visplay/core/error.hpp>
+#include <visplay/core/rng.hpp>
+#include <visplay/core/simd_level.hpp>
+#include <visplay/kernels/adamw.hpp>
+#include <visplay/kernels/philox_lanes.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+using namespace visplay;
+using namespace visplay::adamw_detail;
+using Catch::Matchers::WithinAbs;
+using Catch::Matchers::WithinRel;
+
+namespace {
+
+std::vector<SimdLevel> levels() {
+  std::vector<SimdLevel> all;
+  for (int level = 0; level <= int(best_simd_level()); ++level) all.push_back(SimdLevel(level));
+  return all;
+}
+
+struct AtLevel {
+  explicit AtLevel(SimdLevel level) { set_simd_level(level); }
+  ~AtLevel() { set_simd_level(best_simd_level()); }
+};
+
+std::vector<float> normals(Rng rng, std::size_t n, double scale = 1) {
+  std::vector<float> x(n);
+  for (float& value : x) value = float(scale * rng.normal());
+  return x;
+}
+
+/// Tensors of awkward sizes: partial packs, partial blocks, several tasks.
+const std::vector<std::size_t> sizes{1, 15, 127, 128, 129, 1000, 70001};
+
+struct Floats {
+  std::vector<std::vector<float>> weights, gradients, first, second;
+  Floats() {
+    for (const std::size_t n : sizes) {
+      weights.push_back(normals(Rng(1).fork("w", n), n));
+      gradients.emplace_back(n);
+      first.emplace_back(n);
+      second.emplace_back(n);
+    }
+  }
+  void draw(int step) {
+    for (std::size_t i = 0; i < sizes.size(); ++i)
+      gradients[i] = normals(Rng(2).fork("step", std::uint64_t(step)).fork("tensor", i), sizes[i],
+                             std::pow(10., double(i) - 3));
+  }
+  std::vector<AdamWTensor> views() {
+    std::vector<AdamWTensor> all;
+    for (std::size_t i = 0; i < sizes.size(); ++i)
+      all.push_back({weights[i], gradients[i], first[i], second[i], i % 2 == 0 ? 0.1f : 0.f});
+    return all;
+  }
+};
+
+struct Compact {
+  std::vector<std::vector<BFloat16>> weights, gradients;
+  std::vector<CompactMoments> moments;
+  Compact() {
+    for (const std::size_t n : sizes) {
+      weights.push_back(rounded(normals(Rng(1).fork("w", n), n)));
+      gradients.emplace_back(n);
+      moments.emplace_back(n);
+    }
+  }
+  static std::vector<BFloat16> rounded(const std::vector<float>& x) { return {x.begin(), x.end()}; }
+  void draw(int step) {
+    Floats floats;
+    floats.draw(step);
+    for (std::size_t i = 0; i < sizes.size(); ++i) gradients[i] = rounded(floats.gradients[i]);
+  }
+  std::vector<CompactAdamWTensor> views() {
+    std::vector<CompactAdamWTensor> all;
+    for (std::size_t i = 0; i < sizes.size(); ++i)
+      all.push_back({weights[i], gradients[i], &moments[i], i % 2 == 0 ? 0.1f : 0.f});
+    return all;
+  }
+};
+
+template <class State>
+double take(State& state, const AdamWStep& step, ThreadPool& pool) {
+  const auto views = state.views();
+  return adamw_step(std::span(std::as_const(views)), step, pool);
+}
+
+bool same(const std::vector<BFloat16>& a, const std::vector<BFloat16>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), 2 * a.size()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("three hundred float32 steps follow the formula in double at every level") {
+  for (const SimdLevel level : levels()) {
+    const AtLevel at(level);
+    Floats state;
+    auto weights = std::vector<std::vector<double>>(), first = weights, second = weights;
+    for (const auto& w : state.weights) {
+      weights.emplace_back(w.begin(), w.end());
+      first.emplace_back(w.size());
+      second.emplace_back(w.size());
+    }
+    ThreadPool pool(2);
+    double largest_move = 0, largest_error = 0;
+    for (int step = 1; step <= 300; ++step) {
+      state.draw(step);
+      const AdamWStep settings{.step = step, .learning_rate = 1e-3, .max_grad_norm = 1};
+      const double norm = take(state, settings, pool);
+      double squares = 0;
+      for (const auto& g : state.gradients)
+        for (const float x : g) squares += double(x) * x;
+      REQUIRE_THAT(norm, WithinRel(std::sqrt(squares), 1e-6));
+      const double scale = 1 / (std::sqrt(squares) + 1e-6);
+      for (std::size_t i = 0; i < sizes.size(); ++i)
+        for (std::size_t j = 0; j < std::min<std::size_t>(sizes[i], 300); ++j) {
+          const double g = scale * double(state.gradients[i][j]);
+          double &m = first[i][j], &v = second[i][j], &w = weights[i][j];
+          m = 0.9 * m + 0.1 * g;
+          v = 0.999 * v + 0.001 * g * g;
+          // In float, as torch has it: what 0.9999 loses there adds up to more than all else.
+          const double keep = i % 2 == 0 ? double(float(1 - 1e-3 * double(0.1f))) : 1;
+          w = keep * w - 1e-3 * (m / (1 - std::pow(0.9, step))) /
+                             (std::sqrt(v / (1 - std::pow(0.999, step))) + 1e-8);
+        }
+    }
+    for (std::size_t i = 0; i < sizes.size(); ++i)
+      for (std::size_t j = 0; j < std::min<std::size_t>(sizes[i], 300); ++j) {
+        const double start = double(normals(Rng(1).fork("w", sizes[i]), sizes[i])[j]);
+        largest_move = std::max(largest_move, std::abs(weights[i][j] - start));
+        largest_error =
+            std::max(largest_error, std::abs(weights[i][j] - double(state.weights[i][j])));
+        if (j > 20) break;  // drawing the start again is what takes long
+      }
+    CAPTURE(name_of(level));
+    CHECK(largest_move > 0.01);
+    CHECK(largest_error < 3e-6);  // 300 roundings of weights of size 1 to 4: 1.2e-7 each
+  }
+}
+
+TEST_CASE("AdamW is the same to the bit for one and two threads, and again") {
+  for (const SimdLevel level : levels()) {
+    const AtLevel at(level);
+    Floats floats[2];
+    Compact compact[2];
+    for (int threads = 1; threads <= 2; ++threads) {
+      ThreadPool pool(threads);
+      for (int step = 1; step <= 5; ++step) {
+        const AdamWStep settings{.step = step, .learning_rate = 1e-2, .max_grad_norm = 1, .key = 9};
+        floats[threads - 1].draw(step);
+        compact[threads - 1].draw(step);
+        take(floats[threads - 1], settings, pool);
+        take(compact[threads - 1], settings, pool);
+      }
+    }
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      CHECK(floats[0].weights[i] == floats[1].weights[i]);
+      CHECK(floats[0].second[i] == floats[1].second[i]);
+      CHECK(same(compact[0].weights[i], compact[1].weights[i]));
+      CHECK(compact[0].moments[i].first == compact[1].moments[i].first);
+      CHECK(compact[0].moments[i].second == compact[1].moments[i].second);
+    }
+  }
+}
+
+TEST_CASE("a norm that is not finite changes nothing") {
+  ThreadPool pool(1);
+  Floats floats;
+  Compact compact;
+  floats.draw(1);
+  compact.draw(1);
+  floats.gradients[5][7] = std::numeric_limits<float>::quiet_NaN();
+  compact.gradients[6][70000] = BFloat16(std::numeric_limits<float>::infinity());
+  CHECK(std::isnan(take(floats, {}, pool)));
+  CHECK(std::isinf(take(compact, {}, pool)));
+  CHECK(floats.weights == Floats().weights);
+  CHECK(floats.first == Floats().first);
+  CHECK(same(compact.weights[6], Compact().weights[6]));
+  CHECK(compact.moments[6].second == Compact().moments[6].second);
+}
+
+TEST_CASE("no gradient is a gradient of zeros") {
+  ThreadPool pool(1);
+  Floats with, without;
+  with.draw(1), without.draw(1);
+  take(with, {}, pool), take(without, {}, pool);
+  for (auto& g : with.gradients) g.assign(g.size(), 0.f);
+  auto views = without.views();
+  for (auto& view : views) view.gradients = {};
+  take(with, {.step = 2}, pool);
+  adamw_step(std::span<const AdamWTensor>(views), {.step = 2}, pool);
+  CHECK(with.weights == without.weights);
+  CHECK(with.first == without.first);
+}
+
+TEST_CASE("spans that do not fit are refused by name") {
+  ThreadPool pool(1);
+  std::vector<float> four(4), three(3);
+  const AdamWTensor tensor{four, three, four, four, 0};
+  CHECK_THROWS_AS(adamw_step(std::span(&tensor, 1), {}, pool), Error);
+  const AdamWTensor fits{four, four, four, four, 0};
+  CHECK_THROWS_AS(adamw_step(std::span(&fits, 1), {.step = 0}, pool), Error);
+}
+
+TEST_CASE("a register of random numbers is those of the counters") {
+  PackIntegers numbers[philox_numbers / Pack::lanes];
+  philox_numbers_of(0x1234567890ull, {3, 4}, 0xABCDEF0123456789ull, numbers);
+  for (int e = 0; e < philox_numbers; ++e)
+    CHECK(numbers[e / Pack::lanes][e % Pack::lanes] ==
+          philox_number(0x1234567890ull, {3, 4}, 0xABCDEF0123456789ull, e));
+}
+
+TEST_CASE("rounding to bfloat16 is exact in the mean over all random bits") {
+  Rng rng(3);
+  for (int turn = 0; turn < 20; ++turn) {
+    const auto x = float(rng.normal());
+    double mean = 0;
+    for (std::int32_t random = 0; random < 65536; ++random)
+      mean += double(std::bit_cast<float>(round_to_bfloat16(x, random) & ~0xFFFF)) / 65536;
+    CHECK_THAT(mean, WithinRel(double(x), 1e-9));
+  }
+}
+
+TEST_CASE("a moment's code is one of the two around it, and exact in the mean") {
+  Rng rng(4);
+  for (const float largest : {1.f, 1.99f, 3e-7f, 2e-20f}) {
+    const std::int32_t bits = std::bit_cast<std::int32_t>(largest);
+    const std::int32_t first_base = first_exponent(bits) << 23;
+    const std::int32_t second_base = second_exponent(bits) << 23;
+    for (int turn = 0; turn < 60; ++turn) {
+      const float x = turn == 0 ? largest : largest * float(std::pow(10., rng.uniform(-6, 0)));
+      const double unit = std::ldexp(1., (first_base >> 23) - 127);
+      const double step = (double(x) + unit) / 8 * 1.01;  // of m
+      double first_mean = 0, second_mean = 0;
+      for (std::int32_t random = 0; random < 65536; ++random) {
+        const std::int32_t m = encode_first(-x, first_base, random);
+        const std::int32_t v = encode_second(x, second_base, random);
+        const float first = decode_first<float>(m, first_base);
+        const float second = decode_second<float>(v, second_base);
+        if (m < 0 || m > 255 || v < 1 || v > 255) FAIL("code out of range");
+        if (std::abs(double(first) + double(x)) > step) FAIL(first << " for " << -x);
+        if (std::abs(double(second) - double(x)) > double(x) / 8 * 1.01)
+          FAIL(second << " for " << x);
+        first_mean += double(first) / 65536, second_mean += double(second) / 65536;
+      }
+      // 16 random bits decide on 20: within 2^-16 of a step.
+      CHECK_THAT(first_mean, WithinAbs(-double(x), step / 65536));
+      CHECK_THAT(second_mean, WithinRel(double(x), 1e-5));
+    }
+  }
+}
+
+TEST_CASE("a compact step is the formula, rounded to a neighbour, at every level") {
+  for (const SimdLevel level : levels()) {
+    const AtLevel at(level);
+    ThreadPool pool(1);
+    Compact state;
+    for (int step = 1; step <= 4; ++step) {
+      state.draw(step);
+      const Compact before = state;
+      const AdamWStep settings{.step = step, .learning_rate = 1e-2, .max_grad_norm = 1, .key = 5};
+      const double norm = take(state, settings, pool);
+      for (std::size_t i = 0; i < sizes.size(); ++i)
+        for (std::size_t j = 0; j < std::min<std::size_t>(sizes[i], 500); ++j) {
+          const double g = double(before.gradients[i][j]) / (norm + 1e-6);
+          const double m = 0.9 * double(before.moments[i].first_at(j)) + 0.1 * g;
+          const double v = 0.999 * double(before.moments[i].second_at(j)) + 0.001 * g * g;
+          const double w = (1 - (i % 2 == 0 ? 1e-3 : 0)) * double(before.weights[i][j]) -
+                           1e-2 * (m / (1 - std::pow(0.9, step))) /
+                               (std::sqrt(v / (1 - std::pow(0.999, step))) + 1e-8);
+          const double gap = std::abs(w) / 128 + 1e-6;
+          const std::size_t block = j / compact_block;
+          const double unit = std::ldexp(1., state.moments[i].first_exponents[block] - 127);
+          if (std::abs(double(state.weights[i][j]) - w) > gap) FAIL("weight " << i << ' ' << j);
+          if (std::abs(double(state.moments[i].first_at(j)) - m) > 1.01 * (std::abs(m) + unit) / 8)
+            FAIL("first moment " << i << ' ' << j);
+          const double floor = std::ldexp(1., state.moments[i].second_exponents[block] - 127) / 8;
+          if (std::abs(double(state.moments[i].second_at(j)) - v) > 1.01 * v / 8 + floor)
+            FAIL("second moment " << i << ' ' << j);
+        }
+    }
+    SUCCEED();
+  }
+}
+
+TEST_CASE("steps far below a weight's resolution move it in the mean") {
+  ThreadPool pool(1);
+  std::vector<BFloat16> weights(4096, BFloat16(1.f)), gradients(4096, BFloat16(1.f));
+  CompactMoments moments(4096);
+  const CompactAdamWTensor tensor{weights, gradients, &moments, 0};
+  for (int step = 1; step <= 500; ++step)
+    adamw_step(std::span(&tensor, 1), {.step = step, .learning_rate = 2e-5}, pool);
+  double mean = 0;
+  for (const BFloat16 w : weights) mean += double(w) / 4096;
+  // 500 steps of 2e-5; one step below 1 is 1/256, so the mean scatters by 0.0020 / sqrt(4096). The
+  // noise of v makes 1 / sqrt(v) larger by up to 3/8 of its relative variance.
+  CHECK_THAT(mean, WithinAbs(1 - 500 * 2e-5, 5e-4));
+}
+
+TEST_CASE("bfloat16 weights and 8-bit moments learn as float32 does") {
+  // Least squares with noisy gradients: 256 weights, loss sum_i c_i (w_i - a_i)^2 / 2 with curvatures
+  // over two decades.
+  constexpr std::size_t n = 256;
+  const auto target = normals(Rng(6).fork("target"), n);
+  const auto curvature = [](std::size_t i) { return std::pow(100., -double(i) / n); };
+  const auto loss = [&](const auto& weights) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      sum += curvature(i) * std::pow(double(weights[i]) - double(target[i]), 2) / 2;
+    return sum / n;
+  };
+  ThreadPool pool(1);
+  std::vector<float> weights(n), gradients(n), first(n), second(n);
+  std::vector<BFloat16> short_weights(n), short_gradients(n);
+  CompactMoments moments(n);
+  const AdamWTensor plain{weights, gradients, first, second, 0};
+  const CompactAdamWTensor compact{short_weights, short_gradients, &moments, 0};
+  const double start = loss(weights);
+  double mean = 0, compact_mean = 0;  // of the last hundred steps
+  for (int step = 1; step <= 2000; ++step) {
+    Rng noise = Rng(7).fork("step", std::uint64_t(step));
+    for (std::size_t i = 0; i < n; ++i) {
+      const double random = 0.3 * noise.normal();
+      gradients[i] = float(curvature(i) * (double(weights[i]) - double(target[i])) + random);
+      short_gradients[i] =
+          BFloat16(float(curvature(i) * (double(short_weights[i]) - double(target[i])) + random));
+    }
+    const AdamWStep settings{.step = step, .learning_rate = 1e-2 * (1 - step / 2001.)};
+    adamw_step(std::span(&plain, 1), settings, pool);
+    adamw_step(std::span(&compact, 1), settings, pool);
+    if (step > 1900) {
+      mean += loss(weights) / 100;
+      compact_mean += loss(short_weights) / 100;
+    }
+  }
+  CAPTURE(start, mean, compact_mean);
+  CHECK(mean < start / 30);
+  CHECK(compact_mean < 1.25 * mean);
+}

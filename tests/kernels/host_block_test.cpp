@@ -1,0 +1,112 @@
+#include <visplay/core/error.hpp>
+#include <visplay/kernels/cuda/host_block.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <vector>
+
+using namespace visplay;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+constexpr int threads = 64;
+
+/// Neighbours swap numbers by way of shared memory; each kind of fault can be put in.
+enum class Fault {
+  none,
+  race,
+  missing_barrier,
+  divergence,
+  early_end,
+  shared_bounds,
+  global_bounds,
+  uninitialised,
+  warp_divergence
+};
+
+template <Block B>
+void swap_neighbours(B& block, GlobalView<const float> from, GlobalView<float> to, Fault fault) {
+  const int t = block.thread();
+  const auto shared = block.template shared<float, threads, 0>();
+  if (fault == Fault::early_end && t == 5) return;
+  const int at = fault == Fault::race ? t / 2 : fault == Fault::shared_bounds ? t + 1 : t;
+  if (fault != Fault::uninitialised || t != 7) shared.write(at, block.read(from, std::size_t(t)));
+  if (fault == Fault::divergence && t < 32) return block.write(to, std::size_t(t), 0.f);
+  if (fault != Fault::missing_barrier) block.sync();
+  float x = fault == Fault::race ? 0.f : shared.read(t ^ 1);
+  if (fault != Fault::warp_divergence || t % 2 == 0) x += 0 * block.shuffle_xor(x, 1);
+  block.write(to, std::size_t(fault == Fault::global_bounds ? t + 1 : t), x);
+}
+
+std::vector<float> run(Fault fault, std::uint64_t seed) {
+  std::vector<float> from(threads), to(threads);
+  for (int t = 0; t < threads; ++t) from[t] = float(t);
+  run_on_host(1, threads, seed, [&](HostBlock& block) {
+    swap_neighbours(block, GlobalView<const float>{from.data(), from.size()},
+                    GlobalView<float>{to.data(), to.size()}, fault);
+  });
+  return to;
+}
+
+void check_caught(Fault fault, const char* message) {
+  for (std::uint64_t seed = 0; seed < 10; ++seed)
+    CHECK_THROWS_MATCHES(run(fault, seed), Error, MessageMatches(ContainsSubstring(message)));
+}
+
+}  // namespace
+
+TEST_CASE("a right kernel runs in any order of threads") {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    const auto swapped = run(Fault::none, seed);
+    for (int t = 0; t < threads; ++t) CHECK(swapped[t] == float(t ^ 1));
+  }
+}
+
+TEST_CASE("two threads that write one cell are a race") { check_caught(Fault::race, "race"); }
+TEST_CASE("a missing barrier is found in every order of threads") {
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    CHECK_THROWS_AS(run(Fault::missing_barrier, seed), Error);
+}
+TEST_CASE("a barrier that half of the threads skip is a divergence") {
+  check_caught(Fault::divergence, "divergence");
+}
+TEST_CASE("a thread that ends before a barrier is a divergence") {
+  check_caught(Fault::early_end, "divergence");
+}
+TEST_CASE("a shuffle that half of a warp skips is a divergence") {
+  check_caught(Fault::warp_divergence, "divergence");
+}
+TEST_CASE("indices out of bounds are named") {
+  check_caught(Fault::shared_bounds, "out of bounds: element 64 of 64 of shared memory 0");
+  check_caught(Fault::global_bounds, "out of bounds: write of element 64 of 64");
+}
+TEST_CASE("shared memory that nobody wrote is not read") {
+  check_caught(Fault::uninitialised, "uninitialised");
+}
+
+TEST_CASE("the order of threads is the seed's") {
+  const auto order = [](std::uint64_t seed) {
+    std::vector<int> seen;
+    run_on_host(1, threads, seed, [&](HostBlock& block) { seen.push_back(block.thread()); });
+    return seen;
+  };
+  CHECK(order(1) == order(1));
+  CHECK(order(1) != order(2));
+}
+
+TEST_CASE("a block's sum is the same for every thread and every order") {
+  std::vector<float> sums[2];
+  for (std::uint64_t seed = 0; seed < 2; ++seed) {
+    sums[seed].resize(256);
+    run_on_host(1, 256, seed, [&](HostBlock& block) {
+      const float mine = 1.f / float(block.thread() + 1);
+      sums[seed][std::size_t(block.thread())] = block_reduce<3>(block, mine, Plus{});
+    });
+    CHECK(sums[seed] == std::vector<float>(256, sums[seed][0]));
+  }
+  CHECK(sums[0] == sums[1]);
+}
