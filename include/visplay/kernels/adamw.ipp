@@ -24,6 +24,8 @@ AdamWPasses adamw_passes_at();  // adamw_unit.ipp
 VISPLAY_INLINE AdamWPasses passes() {
 #if defined(VISPLAY_SIMD_UNITS) && !defined(VISPLAY_HEADER_ONLY)
   switch (simd_level()) {
+    case SimdLevel::amx:
+    case SimdLevel::avx512_bf16:
     case SimdLevel::avx512:
       return adamw_passes_at<SimdLevel::avx512>();
     case SimdLevel::avx2:

@@ -6,6 +6,7 @@
 
 #include <visplay/core/bfloat16.hpp>
 #include <visplay/core/pack.hpp>
+#include <visplay/kernels/narrow_lanes.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -21,19 +22,13 @@ inline Pack load(const float* from) {
 }
 inline void store(float* to, const Pack& p) { std::memcpy(to, &p.v, sizeof p.v); }
 
-using PackHalves = std::uint16_t __attribute__((vector_size(VISPLAY_REGISTER_BYTES / 2)));
 using PackBits = std::uint32_t __attribute__((vector_size(VISPLAY_REGISTER_BYTES)));
 
-inline Pack load(const BFloat16* from) {
-  PackHalves halves;
-  std::memcpy(&halves, from, sizeof halves);
-  return Pack(std::bit_cast<Pack::Lanes>(__builtin_convertvector(halves, PackBits) << 16));
-}
 inline void store(BFloat16* to, const Pack& p) {
   const auto bits = std::bit_cast<PackBits>(p.v);
   const PackBits rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   const PackBits kept = (bits & 0x7fffffffu) > 0x7f800000u ? PackBits{} + 0x7fc0u : rounded;  // NaN
-  const auto halves = __builtin_convertvector(kept, PackHalves);
+  const auto halves = __builtin_convertvector(kept, NarrowLanes);
   std::memcpy(static_cast<void*>(to), &halves, sizeof halves);
 }
 

@@ -22,6 +22,8 @@ template <class Number>
 LogProbPasses<Number> passes() {
 #if defined(VISPLAY_SIMD_UNITS) && !defined(VISPLAY_HEADER_ONLY)
   switch (simd_level()) {
+    case SimdLevel::amx:
+    case SimdLevel::avx512_bf16:
     case SimdLevel::avx512:
       return log_probs_passes_at<SimdLevel::avx512, Number>();
     case SimdLevel::avx2:
