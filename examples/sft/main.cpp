@@ -102,7 +102,7 @@ class LineOrder {
 /// A completion that spells the end token already gets no second one.
 std::string without_end_token(const ModelAssets& assets, std::string text) {
   const auto end = assets.tokenizer.bytes_of(assets.config.eos_ids.front());
-  if (!end.empty() && text.ends_with(end)) text.resize(text.size() - end.size());
+  if (text.ends_with(end)) text.erase(text.size() - end.size());
   return text;
 }
 

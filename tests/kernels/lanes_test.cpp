@@ -67,7 +67,7 @@ TEST_CASE("block products are their plain loops at any size, with rows or column
     }
 }
 
-TEST_CASE("bfloat16 rounds to nearest even, in packs as one by one, and keeps infinities and NaN") {
+TEST_CASE("BFloat16 rounds to nearest even, in packs as one by one, and keeps infinities and NaN") {
   const float infinity = std::numeric_limits<float>::infinity();
   struct {
     float value, stored;
@@ -81,15 +81,15 @@ TEST_CASE("bfloat16 rounds to nearest even, in packs as one by one, and keeps in
                      {9.1835496e-41f, 9.1835496e-41f}};
   for (const auto& [value, stored] : table) {
     CAPTURE(value);
-    bfloat16 packed[Pack::lanes];
+    BFloat16 packed[Pack::lanes];
     store(packed, Pack(value));
-    CHECK_THAT(float(bfloat16(value)), WithinAbs(stored, 1e-44));
-    CHECK(packed[3].bits == bfloat16(value).bits);
-    CHECK(load(packed)[3] == float(bfloat16(value)));
+    CHECK_THAT(float(BFloat16(value)), WithinAbs(stored, 1e-44));
+    CHECK(packed[3].bits == BFloat16(value).bits);
+    CHECK(load(packed)[3] == float(BFloat16(value)));
   }
   const float quiet = std::numeric_limits<float>::quiet_NaN();
-  bfloat16 packed[Pack::lanes];
+  BFloat16 packed[Pack::lanes];
   store(packed, Pack(quiet));
-  CHECK(std::isnan(float(bfloat16(quiet))));
+  CHECK(std::isnan(float(BFloat16(quiet))));
   CHECK(std::isnan(float(packed[0])));
 }

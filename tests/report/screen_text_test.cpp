@@ -7,13 +7,13 @@
 using namespace visplay;
 
 TEST_CASE("text of a model is made harmless for a terminal") {
-  CHECK(printable("two\n  lines\tand a tab ") == "two lines and a tab");
-  CHECK(printable("\x1b[31mred\x07") == "?[31mred?");
-  CHECK(printable("caf\xc3\xa9 \xe7\x8c\xab") == "caf\xc3\xa9 \xe7\x8c\xab");
-  CHECK(printable("\xff\xc3(\xed\xa0\x80") == std::string(2, '?') + "(" + std::string(3, '?'));
-  CHECK(printable("a\xe2\x80\xae"
+  CHECK(screen_line("two\n  lines\tand a tab ") == "two lines and a tab");
+  CHECK(screen_line("\x1b[31mred\x07") == "?[31mred?");
+  CHECK(screen_line("caf\xc3\xa9 \xe7\x8c\xab") == "caf\xc3\xa9 \xe7\x8c\xab");
+  CHECK(screen_line("\xff\xc3(\xed\xa0\x80") == std::string(2, '?') + "(" + std::string(3, '?'));
+  CHECK(screen_line("a\xe2\x80\xae"
                   "b") == "a?b");
-  CHECK(printable("\xc2\x9b"
+  CHECK(screen_line("\xc2\x9b"
                   "2J") == "?2J");
 }
 

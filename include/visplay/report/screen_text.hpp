@@ -1,6 +1,6 @@
 // Text on its way to a terminal: made harmless, measured and cut in columns.
 //
-// Model text can hold anything, escape sequences that repaint the screen included; printable() is
+// Model text can hold anything, escape sequences that repaint the screen included; screen_line() is
 // the gate that all of it passes.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace visplay {
 
 /// The text on one line: white space becomes single blanks; control characters, invalid UTF-8 and
 /// marks that reorder text become '?'.
-[[nodiscard]] std::string printable(std::string_view text);
+[[nodiscard]] std::string screen_line(std::string_view text);
 
 /// Columns that a printable text takes: 2 for East Asian wide letters and most emoji, 0 for
 /// combining marks.

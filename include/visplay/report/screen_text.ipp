@@ -63,7 +63,7 @@ VISPLAY_INLINE bool reorders_text(char32_t c) {
 
 }  // namespace detail
 
-VISPLAY_INLINE std::string printable(std::string_view text) {
+VISPLAY_INLINE std::string screen_line(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const auto [value, bytes, valid] = detail::first_code_point(text);

@@ -124,7 +124,7 @@ VISPLAY_INLINE std::string tally(const QuestionRecord& record) {
   std::vector<std::pair<std::string, int>> counts;
   for (const auto& vote : record.votes) {
     const std::string name = vote.kind == VoteKind::parsed
-                                 ? printable(vote.answer)
+                                 ? screen_line(vote.answer)
                                  : fmt::format("({})", name_of(vote.kind));
     const auto seen = std::ranges::find(counts, name, &std::pair<std::string, int>::first);
     if (seen == counts.end())
@@ -140,9 +140,9 @@ VISPLAY_INLINE std::string tally(const QuestionRecord& record) {
 }
 
 VISPLAY_INLINE std::string verdict(const QuestionRecord& record) {
-  const std::string label = record.label.empty() ? "no label" : printable(record.label);
+  const std::string label = record.label.empty() ? "no label" : screen_line(record.label);
   return fmt::format("{}, confidence {:.2f}: {}", label, record.confidence,
-                     record.kept ? "kept" : printable(record.reason));
+                     record.kept ? "kept" : screen_line(record.reason));
 }
 
 constexpr int iteration_width = 9, short_iteration_width = 4, phase_width = 10, step_width = 9,
@@ -243,8 +243,8 @@ VISPLAY_INLINE std::vector<std::string> Terminal::question_lines() const {
                        color.empty() ? cut : paint(cut, color));
   };
   const QuestionRecord& q = *question_;
-  const std::string image = q.image.empty() ? "" : "  (" + printable(q.image) + ")";
-  return {line("question", printable(q.question) + image, ""), line("votes", detail::tally(q), ""),
+  const std::string image = q.image.empty() ? "" : "  (" + screen_line(q.image) + ")";
+  return {line("question", screen_line(q.question) + image, ""), line("votes", detail::tally(q), ""),
           line("verdict", detail::verdict(q), q.kept ? detail::green : detail::yellow)};
 }
 
@@ -318,7 +318,7 @@ VISPLAY_INLINE void Terminal::plain_step(const StepView& view) {
 VISPLAY_INLINE void Terminal::question(const QuestionRecord& record) {
   question_ = record;
   if (style_.live && running_) return repaint();
-  put(fmt::format("  question: {}  votes: {}  verdict: {}\n", printable(record.question),
+  put(fmt::format("  question: {}  votes: {}  verdict: {}\n", screen_line(record.question),
                   detail::tally(record), detail::verdict(record)));
 }
 
