@@ -1,4 +1,5 @@
 #include <visplay/eval/world_benchmark.hpp>
+#include <visplay/world/grammar.hpp>
 #include <visplay/world/render.hpp>
 
 #include <fmt/format.h>

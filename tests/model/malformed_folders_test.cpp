@@ -2,6 +2,7 @@
 // loader ask for memory in proportion to what the files claim instead of what they hold.
 #include <visplay/core/error.hpp>
 #include <visplay/io/json.hpp>
+#include <visplay/io/safetensors_writer.hpp>
 #include <visplay/model/qwen2_5_vl/initial_weights.hpp>
 #include <visplay/model/qwen2_5_vl/weights.hpp>
 
