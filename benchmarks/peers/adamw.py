@@ -53,7 +53,7 @@ def torch_times(millions, threads, steps):
 
 
 def our_times(program, name, options):
-    found = ours(program, f"{name}/millions:{options.millions}/threads:{options.threads}", f"{options.steps}x")
+    found = ours(program, f"{name}/millions:{options.millions}/threads:{options.threads}", options.seconds)
     return found["real_time"] * 1e-3, found["cpu_time"] * 1e-3
 
 
@@ -63,7 +63,8 @@ def main():
     parser.add_argument("--millions", type=int, default=300, choices=(50, 300))
     parser.add_argument("--threads", type=int, default=2, choices=(1, 2))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=3, help="of each side in a round")
+    parser.add_argument("--steps", type=int, default=3, help="of torch's in a round")
+    parser.add_argument("--seconds", type=float, default=1, help="of ours in a round")
     options = parser.parse_args()
     print(f"torch {importlib.metadata.version('torch')}, {options.millions} million elements, "
           f"{options.threads} threads, load {open('/proc/loadavg').read().split()[0]}")

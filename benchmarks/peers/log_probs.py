@@ -74,7 +74,7 @@ def main():
              "TRL, entropy as a metric": trl_step(options.rows, False)[0]}
     shape = f"N:{options.rows}/V:{VOCABULARY}/bfloat16:1/threads:{options.threads}"
     times = {name: [] for name in [*peers, "TRL forward", "ours", "ours forward"]}
-    shares, seconds = [], f"{options.seconds}s"
+    shares, seconds = [], options.seconds
     for turn in range(options.rounds + 1):  # the first warms up
         for name, step in peers.items():
             times[name].append(timed(step))

@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 
-def ours(program, name, least):
-    """One benchmark of ours as Google Benchmark reports it. @param least  seconds ("0.3s") or runs ("3x")"""
+def ours(program, name, seconds):
+    """One benchmark of ours, run for about so long, as Google Benchmark reports it."""
     run = subprocess.run([program, f"--benchmark_filter=^{name}/real_time$", "--benchmark_format=json",
-                          f"--benchmark_min_time={least}"], check=True, capture_output=True, text=True)
+                          f"--benchmark_min_time={seconds}"], check=True, capture_output=True, text=True)
     found = json.loads(run.stdout)["benchmarks"]
     if not found or "real_time" not in found[0]:
         raise SystemExit(f"{program} has no benchmark {name}")
