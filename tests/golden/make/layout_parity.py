@@ -182,10 +182,13 @@ def check_saves(programs, seed, work):
         folder = work / f"s{n}"
         tiny.write_folder(folder, shape, weights=True)
         expected = their_logits(folder)
-        compare(report, f"4.57.6, {layout}", old_transformers(folder, work / f"old{n}"), expected)
+        olds = layout != "nested5"  # 4.57.6 reads no 5.x config: it finds neither tie nor rotary
+        if olds:
+            compare(report, f"4.57.6, {layout}", old_transformers(folder, work / f"old{n}"),
+                    expected)
         reference = parity.Reference(folder)
         reference.model.save_pretrained(work / f"new{n}")
-        for saved in ("old", "new"):
+        for saved in ("old", "new") if olds else ("new",):
             copy_rest(folder, work / f"{saved}{n}")
             compare(report, f"ours(saved by {saved}), {layout}",
                     our_logits(programs, work / f"{saved}{n}"), expected)
@@ -195,8 +198,9 @@ def check_saves(programs, seed, work):
             parity.run([sft, "--model", folder, "--steps", 0, "--out", out, *flags])
             logits = their_logits(out)
             compare(report, f"5.x({kind} by ours), {layout}", our_logits(programs, out), logits)
-            compare(report, f"4.57.6({kind} by ours), {layout}",
-                    old_transformers(out, work / f"again-{kind}{n}"), logits)
+            if olds:
+                compare(report, f"4.57.6({kind} by ours), {layout}",
+                        old_transformers(out, work / f"again-{kind}{n}"), logits)
             if kind != "half":
                 compare(report, f"{kind} by ours, {layout}", logits, expected)
     return report.show()
