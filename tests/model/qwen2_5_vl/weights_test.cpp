@@ -117,11 +117,9 @@ TEST_CASE("tensors at odd addresses of a file are loaded") {
   const TempFolder folder;
   const auto model = model_folder(folder, config, DType::f32);
   auto bytes = read_file(model / "model.safetensors", 1 << 24);
-  bytes.insert(
-      8 + std::uint8_t(bytes[0]) + 256 * std::uint8_t(bytes[1]) + 65536 * std::uint8_t(bytes[2]),
-      " ");
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
+  bytes = bytes.substr(0, 8 + length) + ' ' + bytes.substr(8 + length);
   ++length;
   std::memcpy(bytes.data(), &length, 8);
   folder.write("odd/model.safetensors", bytes);
