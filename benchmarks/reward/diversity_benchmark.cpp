@@ -5,6 +5,7 @@
 #include <visplay/text/bleu_distances.hpp>
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ std::vector<std::string> questions(std::size_t n) {
   std::vector<std::string> texts(n);
   for (std::string& text : texts)
     for (std::uint64_t words = 12 + rng.below(29); words > 0; --words)
-      text += "w" + std::to_string(rng.below(61)) + " ";
+      fmt::format_to(std::back_inserter(text), "w{} ", rng.below(61));
   return texts;
 }
 

@@ -228,7 +228,7 @@ SelfPlayConfig demo_loop() {
   config.reasoner.prompt = "{question}";
   config.questioner.sampling.max_new_tokens = 32;
   config.reasoner.sampling.max_new_tokens = config.votes.sampling.max_new_tokens = 48;
-  config.label.low = 0, config.label.high = 1, config.label.balance = false;
+  config.label.band.low = 0, config.label.band.high = 1, config.label.balance = false;
   config.reasoner.optimizer.learning_rate = 1e-2;
   config.questioner.optimizer.learning_rate = 1e-2;
   return config;
