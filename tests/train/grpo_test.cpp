@@ -229,8 +229,9 @@ SelfPlayConfig demo_loop() {
   config.questioner.sampling.max_new_tokens = 32;
   config.reasoner.sampling.max_new_tokens = config.votes.sampling.max_new_tokens = 48;
   config.label.band.low = 0, config.label.band.high = 1, config.label.balance = false;
+  config.reasoner.questions_per_step = 6, config.reasoner.group_size = 6;
   config.reasoner.optimizer.learning_rate = 1e-2;
-  config.questioner.optimizer.learning_rate = 1e-2;
+  config.questioner.optimizer.learning_rate = 1e-3;  // more, and it forgets to ask
   return config;
 }
 
