@@ -47,7 +47,11 @@ TEST_CASE("four hundred steps are those of torch's fused AdamW with clip_grad_no
                       0.01, 1e-8, false, false);
   }
   for (std::size_t i = 0; i < theirs.size(); ++i) {
-    CHECK((ours[i] - theirs[i]).abs().max().item<float>() < 4e-6f);
+    // Both round a weight 400 times, each time by up to half a unit in the last place. For weights of
+    // 2 to 4 that is a walk of 800 steps of 6.9e-8: 2e-6, of which the largest of 21,000 is four times.
+    const at::Tensor away = (ours[i] - theirs[i]).abs();
+    CHECK(away.square().mean().sqrt().item<float>() < 2e-6f);
+    CHECK(away.max().item<float>() < 1e-5f);
     CHECK((first[i] - torch_first[i]).abs().max().item<float>() < 1e-6f);
     CHECK(at::allclose(second[i], torch_second[i], 1e-5, 1e-12));
   }
