@@ -172,8 +172,7 @@ TEST_CASE("adapters come back from a PEFT folder to the bit, in both spellings")
 
   std::set<std::string> names, theirs;
   const auto written = SafetensorsFile::open(folder / "a" / "adapter_model.safetensors");
-  for (const auto& entry : written.entries())
-    names.insert(entry.name);
+  for (const auto& entry : written.entries()) names.insert(entry.name);
   const auto peft = SafetensorsFile::open(lora_folder(name) / "adapter_model.safetensors");
   for (const auto& entry : peft.entries())
     theirs.insert(spelling == LoraSpelling::current

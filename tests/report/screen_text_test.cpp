@@ -12,9 +12,9 @@ TEST_CASE("text of a model is made harmless for a terminal") {
   CHECK(screen_line("caf\xc3\xa9 \xe7\x8c\xab") == "caf\xc3\xa9 \xe7\x8c\xab");
   CHECK(screen_line("\xff\xc3(\xed\xa0\x80") == std::string(2, '?') + "(" + std::string(3, '?'));
   CHECK(screen_line("a\xe2\x80\xae"
-                  "b") == "a?b");
+                    "b") == "a?b");
   CHECK(screen_line("\xc2\x9b"
-                  "2J") == "?2J");
+                    "2J") == "?2J");
 }
 
 TEST_CASE("columns are counted, not bytes") {

@@ -16,16 +16,16 @@ namespace visplay {
 namespace detail {
 
 /// A piece of text between two separators, and the separator behind it.
-struct Piece {
+struct SplitPart {
   std::string_view text, separator;
 };
 
 /// Splits text where no bracket is open. Separators start with one of the bytes `starts`;
 /// `separator_at(text, at)` says how many bytes of text from `at` on separate, if any.
 template <class SeparatorAt>
-std::vector<Piece> split_outside_brackets(std::string_view text, std::string_view starts,
-                                          const SeparatorAt& separator_at) {
-  std::vector<Piece> pieces;
+std::vector<SplitPart> split_outside_brackets(std::string_view text, std::string_view starts,
+                                              const SeparatorAt& separator_at) {
+  std::vector<SplitPart> pieces;
   if (text.find_first_of(starts) == std::string_view::npos) return {{trim(text), {}}};
   int depth = 0;
   std::size_t begin = 0;
@@ -180,7 +180,7 @@ class AnswerReader {
     Elements elements;
     const auto pieces = split_outside_brackets(text, list_starts, ListSeparator{thousands});
     if (pieces.size() > max_elements) work_.fail();
-    for (std::string_view piece : std::views::transform(pieces, &Piece::text)) {
+    for (std::string_view piece : std::views::transform(pieces, &SplitPart::text)) {
       if (work_.failed) break;
       for (const std::string_view word : {"and ", "or "})  // "1, 2, and 3"
         if (pieces.size() > 1 && piece.starts_with(word)) piece.remove_prefix(word.size());
@@ -228,9 +228,9 @@ class AnswerReader {
     return keys;
   }
 
-  std::string unite(const std::vector<Piece>& parts) {
+  std::string unite(const std::vector<SplitPart>& parts) {
     Elements elements;
-    for (const Piece& part : parts)
+    for (const SplitPart& part : parts)
       if (!work_.failed) element(part.text, elements);
     std::vector<std::string> keys;
     for (Element& e : elements) keys.push_back(std::move(e.key));
@@ -252,10 +252,10 @@ class AnswerReader {
     const auto cell_at = [](std::string_view t, std::size_t at) -> std::size_t {
       return t[at] == '&' ? 1 : 0;
     };
-    for (const Piece& row : split_outside_brackets(text, "\\", row_at)) {
+    for (const SplitPart& row : split_outside_brackets(text, "\\", row_at)) {
       Elements cells;
       if (row.text.empty() && row.separator.empty()) continue;  // a break behind the last row
-      for (const Piece& cell : split_outside_brackets(row.text, "&", cell_at))
+      for (const SplitPart& cell : split_outside_brackets(row.text, "&", cell_at))
         if (!work_.failed) element(cell.text, cells);
       std::vector<std::string> keys;
       for (Element& cell : cells) keys.push_back(std::move(cell.key));
@@ -272,8 +272,9 @@ class AnswerReader {
       return element(trim(text.substr(in + 3)), elements);
     const auto sides = split_outside_brackets(text, "<>=!", relation_at);
     if (sides.size() == 1) return values(text, elements);
-    const bool equations = std::ranges::all_of(
-        sides.begin(), sides.end() - 1, [](const Piece& side) { return side.separator == "="; });
+    const bool equations =
+        std::ranges::all_of(sides.begin(), sides.end() - 1,
+                            [](const SplitPart& side) { return side.separator == "="; });
     if (sides.size() > 8) return work_.fail();
     const bool named = names_something(sides[0].text) &&
                        !mentions(take_measure(sides.back().text, measures_).value, sides[0].text);

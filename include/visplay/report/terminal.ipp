@@ -244,7 +244,8 @@ VISPLAY_INLINE std::vector<std::string> Terminal::question_lines() const {
   };
   const QuestionRecord& q = *question_;
   const std::string image = q.image.empty() ? "" : "  (" + screen_line(q.image) + ")";
-  return {line("question", screen_line(q.question) + image, ""), line("votes", detail::tally(q), ""),
+  return {line("question", screen_line(q.question) + image, ""),
+          line("votes", detail::tally(q), ""),
           line("verdict", detail::verdict(q), q.kept ? detail::green : detail::yellow)};
 }
 
