@@ -309,8 +309,8 @@ class Forward : Common<Tiles, T> {
     std::int64_t h = 0;
     for (; h + lanes <= plan.depth(); h += lanes)
       for (std::int64_t i = 0; i < lanes; ++i)
-        sums_of_lanes[i] += double(to_float(x[h + i])) * double(to_float(w[h + i]));
-    for (; h < plan.depth(); ++h) sum += double(to_float(x[h])) * double(to_float(w[h]));
+        sums_of_lanes[i] += double(x[h + i]) * double(w[h + i]);
+    for (; h < plan.depth(); ++h) sum += double(x[h]) * double(w[h]);
     for (const double lane : sums_of_lanes) sum += lane;
     return sum * double(plan.inverse_temperature);
   }
@@ -327,7 +327,7 @@ class Backward : Common<Tiles, T> {
   using typename Base::Unit;
   using Left = typename Tiles::Left;
   using Right = typename Tiles::Right;
-  using G = std::conditional_t<std::is_same_v<Unit, Pair>, Bfloat16, float>;  // of the logits
+  using G = std::conditional_t<std::is_same_v<Unit, Pair>, BFloat16, float>;  // of the logits
 
  public:
   Backward(const Plan& plan, std::byte* memory)
@@ -400,7 +400,7 @@ class Backward : Common<Tiles, T> {
   template <class Body>
   static void with_type(const MutableFloatMatrix& m, const Body& body) {
     if (m.type == FloatType::bfloat16)
-      body(static_cast<Bfloat16*>(m.data));
+      body(static_cast<BFloat16*>(m.data));
     else
       body(static_cast<float*>(m.data));
   }
@@ -524,11 +524,11 @@ Passes passes_of() {
 inline Passes passes_here(FloatType type) {
   if (type == FloatType::float32) return passes_of<FloatTiles, float>();
 #if defined(__AMX_BF16__)
-  return passes_of<AmxTiles, Bfloat16>();
+  return passes_of<AmxTiles, BFloat16>();
 #elif defined(__AVX512BF16__)
-  return passes_of<PairTiles, Bfloat16>();
+  return passes_of<PairTiles, BFloat16>();
 #else
-  return passes_of<FloatTiles, Bfloat16>();
+  return passes_of<FloatTiles, BFloat16>();
 #endif
 }
 

@@ -47,13 +47,13 @@ inline Halves rounded(const Pack& x) {
   return __builtin_convertvector((x.v == x.v ? even : bits | 0x400000) >> 16, Halves);
 }
 
-inline void store_two(Bfloat16* to, const Pack& a, const Pack& b) {
+inline void store_two(BFloat16* to, const Pack& a, const Pack& b) {
 #if defined(__AVX512BF16__)
   _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(b.v, a.v));
 #else
   const Halves low = rounded(a), high = rounded(b);
-  std::memcpy(to, &low, sizeof low);
-  std::memcpy(to + Pack::lanes, &high, sizeof high);
+  std::memcpy(static_cast<void*>(to), &low, sizeof low);
+  std::memcpy(static_cast<void*>(to + Pack::lanes), &high, sizeof high);
 #endif
 }
 

@@ -12,6 +12,7 @@
 // beyond the source is zero.
 #pragma once
 
+#include <visplay/core/bfloat16.hpp>
 #include <visplay/core/pack.hpp>
 
 #include <algorithm>
@@ -29,10 +30,6 @@ namespace visplay {
 inline namespace VISPLAY_ISA {
 namespace matrix {
 
-/// The bits of a bfloat16: the upper half of a float32.
-struct Bfloat16 {
-  std::uint16_t bits;
-};
 /// Two bfloat16 with neighbouring k, the first in the low half.
 using Pair = std::uint32_t;
 
@@ -42,9 +39,6 @@ constexpr int elements_of = std::is_same_v<Unit, Pair> ? 2 : 1;
 constexpr std::ptrdiff_t round_up(std::ptrdiff_t n, std::ptrdiff_t step) {
   return (n + step - 1) / step * step;
 }
-
-inline float to_float(float x) { return x; }
-inline float to_float(Bfloat16 x) { return std::bit_cast<float>(std::uint32_t(x.bits) << 16); }
 
 template <class Unit>
 using Block = Unit[16][16];
@@ -103,7 +97,7 @@ struct ByRow {
         else
           std::memcpy(block[r], from, std::size_t(wide) * sizeof(T));
       } else {
-        for (std::ptrdiff_t i = 0; i < wide; ++i) block[r][i] = to_float(from[i]);
+        for (std::ptrdiff_t i = 0; i < wide; ++i) block[r][i] = from[i];
       }
     }
   }
@@ -134,7 +128,7 @@ struct ByDepth {
           for (int r = 0; r < wide; ++r)
             block[i][r] = from[r].bits | (second ? Pair(second[r].bits) << 16 : 0);
       } else {
-        for (int r = 0; r < wide; ++r) block[i][r] = to_float(from[r]);
+        for (int r = 0; r < wide; ++r) block[i][r] = from[r];
       }
     }
   }

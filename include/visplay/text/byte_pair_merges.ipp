@@ -100,7 +100,12 @@ VISPLAY_INLINE void BytePairMerges::apply_short(MergeWork& work) const {
 /// no longer the rank at its position is left in the heap and passed over when it comes up.
 VISPLAY_INLINE void BytePairMerges::apply_long(MergeWork& work) const {
   const auto size = std::uint32_t(work.ids.size());
-  auto& [steps, ids, ranks, previous, next, heap] = work;
+  // References, for a structured binding cannot be captured before clang 16.
+  auto& ids = work.ids;
+  auto& ranks = work.ranks;
+  auto& previous = work.previous;
+  auto& next = work.next;
+  auto& heap = work.candidates;
   previous.resize(size);
   next.resize(size);
   heap.clear();
@@ -109,7 +114,7 @@ VISPLAY_INLINE void BytePairMerges::apply_long(MergeWork& work) const {
     next[i] = i + 1;
     if (ranks[i] != no_rank) heap.push_back(std::uint64_t(ranks[i]) << 32 | i);
   }
-  const auto later = [&steps](std::uint64_t a, std::uint64_t b) { return ++steps, a > b; };
+  const auto later = [&](std::uint64_t a, std::uint64_t b) { return ++work.steps, a > b; };
   const auto offer = [&](std::uint32_t at) {
     ranks[at] = next[at] < size ? rank(ids[at], ids[next[at]]) : no_rank;
     if (ranks[at] == no_rank) return;

@@ -68,8 +68,12 @@ def make():
         print(name, made)
 
 
+def floats(tensors):
+    return {name: tensor.float().numpy() for name, tensor in tensors.items()}
+
+
 def ours(folder, cases_file, programs):
-    from safetensors.numpy import load_file
+    from safetensors.torch import load_file  # numpy has no bfloat16
     generate, score = (parity.program(programs, f"visplay_{n}") for n in ("generate", "score"))
     if not generate or not score:
         raise SystemExit(f"{programs}: visplay_generate and visplay_score are not built")
@@ -85,9 +89,9 @@ def ours(folder, cases_file, programs):
             made = parity.run([generate, "--model", folder, *images, "--prompt=" + case["prompt"],
                                *system, "--greedy", "--max-new-tokens", parity.NEW_TOKENS, "--json",
                                "--dtype", "bfloat16", "--dump", dump])
-            rows.append(load_file(dump) | {name: np.array(line[name]) for name in SCORE} |
+            rows.append(floats(load_file(dump)) | {name: np.array(line[name]) for name in SCORE} |
                         dict(greedy_ids=made[0]["token_ids"]))
-        return rows, load_file(grads)
+        return rows, floats(load_file(grads))
 
 
 def check_greedy(report, rows, exact):

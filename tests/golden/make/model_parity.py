@@ -362,19 +362,22 @@ def compare_prompt(report, ours, theirs, greedy, where):
     report.add("greedy_ids", 0 if len(greedy) == len(expected) else np.inf, 0, where)
 
 
+GRADIENT_BOUND = 1e-4  # of the error of a tensor's gradient, as a share of its norm
+
+
 def compare_gradients(report, ours, theirs):
     report.exact("gradient names", sorted(ours), sorted(theirs), "all")
     largest = max(float(np.linalg.norm(g)) for g in theirs.values())
     for name, gradient in theirs.items():
         if name not in ours or ours[name].shape != gradient.shape:
-            report.add("gradients", np.inf, 1e-4, name)
+            report.add("gradients", np.inf, GRADIENT_BOUND, name)
             continue
         norm = float(np.linalg.norm(gradient.astype(np.float64)))
         error = float(np.linalg.norm(ours[name].astype(np.float64) - gradient))
         if norm < 1e-4 * largest:  # e.g. k_proj.bias: exactly zero in exact arithmetic
             report.add("tiny gradients", error / (norm + 1e-5 * largest), 1e-3, name)
         else:
-            report.add("gradients", error / norm, 1e-4, name)
+            report.add("gradients", error / norm, GRADIENT_BOUND, name)
 
 
 def program(folder, name):
