@@ -117,6 +117,7 @@ set(VISPLAY_CORE_HEADERS
     advantage/whitened.hpp
     advantage/whitened_returns.hpp
     loss/aggregation.hpp
+    loss/chord.hpp
     loss/correction.hpp
     loss/entropy.hpp
     loss/evaluate_plain.hpp

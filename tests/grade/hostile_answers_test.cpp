@@ -20,7 +20,7 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || !defined(NDEBUG)
 constexpr double time_scale = 30;  // instrumented or unoptimised
 #else
-constexpr double time_scale = 2;  // the budget is 1 ms at -O3; tests are built with -O1
+constexpr double time_scale = 2;  // the budget is for -O3; tests are built with -O1
 #endif
 
 double processor_seconds() {
@@ -33,7 +33,7 @@ double processor_seconds() {
 template <class Grader>
 double key_seconds(const Grader& grade, const std::string& answer) {
   double least = 1e9;
-  for (int round = 0; round < 5 && least > 0.5e-3 * time_scale; ++round) {
+  for (int round = 0; round < 9 && least > 0.4e-3 * time_scale; ++round) {
     const double start = processor_seconds();
     const std::string key = grade.canonical(answer);
     least = std::min(least, processor_seconds() - start);
@@ -43,12 +43,12 @@ double key_seconds(const Grader& grade, const std::string& answer) {
 
 }  // namespace
 
-TEST_CASE("no hostile answer takes over a millisecond") {
+TEST_CASE("no pair of hostile answers takes over a millisecond") {
   auto answers = testing::hostile_answers();
   for (std::string& text : testing::hostile_megabytes()) answers.push_back(std::move(text));
   for (const std::string& answer : answers) {
     INFO(answer.substr(0, 60) << " (" << answer.size() << " bytes)");
-    CHECK(key_seconds(AnswerChain{}, answer) < 1e-3 * time_scale);
+    CHECK(key_seconds(AnswerChain{}, answer) < 0.5e-3 * time_scale);  // a pair has two keys
   }
 }
 

@@ -193,6 +193,33 @@ TEST_CASE("token losses are what the plain evaluator says, at every level") {
   check_against_plain(OwnLoss{}, K1{}, IcePop{.low = 0.8f, .high = 1.2f});
 }
 
+TEST_CASE("each token may have an advantage of its own") {
+  Example example(Rng(23), 40, 60);
+  const Result of_completions = evaluated(with_everything, example);
+  for (std::size_t i = 0; i + 1 < example.offsets.size(); ++i)
+    example.token_advantages.resize(std::size_t(example.offsets[i + 1]), example.advantages[i]);
+  example.advantages.clear();
+  const Result the_same = evaluated(with_everything, example);
+  CHECK(the_same.report.value == of_completions.report.value);
+  CHECK(the_same.gradient == of_completions.gradient);
+
+  Rng rng(24);
+  for (float& advantage : example.token_advantages) advantage = float(rng.normal());
+  for (int level = 0; level <= int(best_simd_level()); ++level) {
+    set_simd_level(SimdLevel(level));
+    const Distance d = distance_to_plain(with_everything, example.batch());
+    CHECK(d.value < 1e-6);
+    CHECK(d.gradient < 3e-6);
+  }
+  set_simd_level(best_simd_level());
+  ThreadPool pool(1);
+  const TokenBatch batch = example.batch();
+  CHECK_THROWS_AS(evaluate(Objective<Gspo>{.kl_coefficient = 0}, batch, totals_of(batch), {}, pool),
+                  Error);
+  CHECK_THROWS_AS(evaluate_plain(Objective<Gspo>{.kl_coefficient = 0}, batch, totals_of(batch)),
+                  Error);
+}
+
 TEST_CASE("sequence losses are what the plain evaluator says, at every level") {
   check_against_plain(Gspo{.clip_low = 0.02f, .clip_high = 0.03f});
   check_against_plain(GspoToken{{.clip_low = 0.02f, .clip_high = 0.03f}});

@@ -1,6 +1,7 @@
 // Every loss, KL, aggregation, mask and correction against the values and gradients that TRL's and
 // verl's own functions give (tests/golden/make/objectives.py). `test_loss "[report]"` prints the
 // largest differences.
+#include <visplay/loss/chord.hpp>
 #include <visplay/loss/entropy.hpp>
 #include <visplay/loss/evaluate_plain.hpp>
 #include <visplay/loss/full_kl.hpp>
@@ -194,6 +195,7 @@ void add_own(std::map<std::string, Evaluate>& of) {
                       .aggregation = {.kind = Kind::constant, .constant_length = max_length}});
   of["own/with_nll"] =
       plain(token_mean(WithNll<ClippedSurrogate>{.loss = ppo, .coefficient = 0.125f}));
+  of["own/expert_nll"] = plain(token_mean(ExpertNll{}));
   of["own/p3o"] = plain(token_mean(P3o{}),
                         [](Example& example) { P3oMarks{}(example.batch(), example.marks); });
   of["own/tpo"] = plain(sequence_mean(Tpo{}));

@@ -10,13 +10,14 @@ namespace visplay::testing {
 
 struct TokenColumns {
   std::vector<std::int64_t> offsets{}, groups{};
-  std::vector<float> advantages{}, log_probs{}, old{}, ref{}, rollout{}, entropy{}, weights{},
-      marks{}, mask{};
+  std::vector<float> advantages{}, token_advantages{}, log_probs{}, old{}, ref{}, rollout{},
+      entropy{}, weights{}, marks{}, mask{};
 
   /// Shows the columns; valid as long as they stay where they are.
   [[nodiscard]] TokenBatch batch() const {
     return {.offsets = offsets,
             .advantages = advantages,
+            .token_advantages = token_advantages,
             .log_probs = log_probs,
             .old_log_probs = old,
             .ref_log_probs = ref,

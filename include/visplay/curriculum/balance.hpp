@@ -1,5 +1,5 @@
-// balance_yes_no: as many "yes" as "no" among the labels of each family of questions. Skewed labels
-// make the Reasoner answer such a family without looking.
+// balance_answers: in each family of questions the most frequent label no more often than the second.
+// Skewed labels ("no", "none", "1") make the Reasoner answer such a family without looking.
 //
 // A family is what the questions' <type> tag says. Nothing but that tag and the answers is read.
 #pragma once
@@ -17,28 +17,31 @@
 
 namespace visplay {
 
-/// Indices of the questions to keep, ascending. In each family the more frequent of yes and no is
-/// thinned at random to the number of the other (to none if the other is absent); questions with
-/// any other answer all stay.
-[[nodiscard]] inline std::vector<std::size_t> balance_yes_no(
+/// Indices of the questions to keep, ascending. In each family the questions with the most frequent
+/// answer are thinned at random to the number of the runner-up, to one if there is none; all others
+/// stay. Of yes and no there are as many then.
+[[nodiscard]] inline std::vector<std::size_t> balance_answers(
     std::span<const LabelledQuestion> questions, const Rng& rng) {
-  struct Family {
-    std::vector<std::size_t> yes, no;
-  };
-  std::map<std::string, Family> families;
+  std::map<std::string, std::map<std::string, std::vector<std::size_t>>> families;
+  for (std::size_t i = 0; i < questions.size(); ++i)
+    families[normalize(questions[i].question.type)][normalize(questions[i].label.answer)].push_back(
+        i);
   std::vector<std::size_t> keep;
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    const std::string answer = normalize(questions[i].label.answer);
-    Family& family = families[normalize(questions[i].question.type)];
-    (answer == "yes" ? family.yes : answer == "no" ? family.no : keep).push_back(i);
-  }
-  for (auto& [type, family] : families) {
-    const std::size_t each = std::min(family.yes.size(), family.no.size());
-    for (auto* side : {&family.yes, &family.no}) {
-      Rng draw = rng.fork(type, side == &family.yes);
-      if (side->size() > each) draw.shuffle(*side);
-      keep.insert(keep.end(), side->begin(), side->begin() + std::ptrdiff_t(each));
+  for (auto& [type, answers] : families) {
+    std::vector<std::size_t>* most = nullptr;
+    std::size_t runner_up = 1;
+    for (auto& [answer, members] : answers) {
+      const bool leads = !most || members.size() > most->size();
+      runner_up = std::max(runner_up, leads ? (most ? most->size() : 0) : members.size());
+      if (leads) most = &members;
     }
+    if (most->size() > runner_up) {
+      Rng draw = rng.fork(type);
+      draw.shuffle(*most);
+      most->resize(runner_up);
+    }
+    for (const auto& [answer, members] : answers)
+      keep.insert(keep.end(), members.begin(), members.end());
   }
   std::ranges::sort(keep);
   return keep;

@@ -143,7 +143,7 @@ class AnswerReader {
     std::string_view assigned_to;  // x of "x = 5"
   };
   using Elements = std::vector<Element>;
-  static constexpr int max_depth = 12;
+  static constexpr int max_depth = 8;
   static constexpr std::size_t max_elements = 64;
 
   /// A set if there are several, else the element itself.

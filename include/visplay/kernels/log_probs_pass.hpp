@@ -70,14 +70,37 @@ inline void store_two(BFloat16* to, const Lanes& a, const Lanes& b) {
   std::memcpy(static_cast<void*>(to), &words, sizeof words);
 }
 
-/// 2^y, relative error below 2e-7 for y in [-126, 127]; beyond, as good as zero, or so large that a
-/// sum shows it.
+#if defined(__AVX512F__) && !defined(__clang__)
+constexpr bool scales = true;  // an instruction scales by powers of two, to 0 and infinity
+#else
+constexpr bool scales = false;
+#endif
+
+/// a > b ? a : b, in one instruction: b where one of them is NaN.
+inline Lanes larger(const Lanes& a, const Lanes& b) {
+#if defined(__clang__)
+  return a > b ? a : b;
+#elif defined(__AVX512F__)
+  constexpr int round_to_nearest = 4;
+  return __builtin_ia32_maxps512_mask(a, b, Lanes{}, (unsigned short)(-1), round_to_nearest);
+#elif defined(__AVX2__)
+  return __builtin_ia32_maxps256(a, b);
+#elif defined(__SSE2__)
+  return __builtin_ia32_maxps(a, b);
+#else
+  return a > b ? a : b;
+#endif
+}
+
+/// y, at least so large that its power is as good as zero, and times y too: a masked logit is
+/// -infinity. NaN stays.
+inline Lanes bounded_below(const Lanes& y) { return larger(Lanes{} - (scales ? 1000.f : 126.f), y); }
+
+/// 2^y for y that is bounded below, relative error below 2e-7 up to 127; beyond, so large that a sum
+/// shows it.
 inline Lanes power_of_two(const Lanes& y) {
   constexpr float to_integer = 12582912.f;  // 1.5 * 2^23
-  Lanes t = y < -126.f ? Lanes{} - 126.f : y;
-#if !defined(__AVX512F__) || defined(__clang__)
-  t = t > 127.f ? Lanes{} + 127.f : t;
-#endif
+  const Lanes t = scales ? y : -larger(Lanes{} - 127.f, -y);
   const Lanes shifted = t + to_integer, n = shifted - to_integer, f = t - n;
   Lanes p = f * 0.00132669706f + 0.00967545994f;
   p = p * f + 0.0555074252f;
@@ -100,7 +123,7 @@ inline float largest_of(const Number* from, std::size_t count) {
   for (std::size_t at = 0; at < count; at += pair) {
     Lanes a, b;
     load_two(from + at, a, b);
-    largest_a = a > largest_a ? a : largest_a, largest_b = b > largest_b ? b : largest_b;
+    largest_a = larger(a, largest_a), largest_b = larger(b, largest_b);
   }
   float largest = largest_a[0];
   for (int i = 0; i < Pack::lanes; ++i) {
@@ -120,10 +143,8 @@ inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, fl
   for (std::size_t at = 0; at < count; at += pair) {
     Lanes a, b;
     load_two(from + at, a, b);
-    a = (a - reference) * factor, b = (b - reference) * factor;
+    a = bounded_below((a - reference) * factor), b = bounded_below((b - reference) * factor);
     const Lanes power_a = power_of_two(a), power_b = power_of_two(b);
-    // A masked logit is -infinity: zero times that would be NaN.
-    a = a < -1000.f ? Lanes{} - 1000.f : a, b = b < -1000.f ? Lanes{} - 1000.f : b;
     sum_a += power_a, sum_b += power_b;
     weighted_a += power_a * a, weighted_b += power_b * b;
     squares_a += power_a * power_a, squares_b += power_b * power_b;
@@ -189,9 +210,8 @@ template <class Number>
 inline void gradient_two(const Number* from, Number* to, float factor, const RowSlope& slope) {
   Lanes a, b;
   load_two(from, a, b);
-  a = a * factor - slope.reference, b = b * factor - slope.reference;
+  a = bounded_below(a * factor - slope.reference), b = bounded_below(b * factor - slope.reference);
   const Lanes power_a = power_of_two(a), power_b = power_of_two(b);
-  a = a < -1000.f ? Lanes{} - 1000.f : a, b = b < -1000.f ? Lanes{} - 1000.f : b;
   store_two(to, power_a * (slope.a + slope.b * a), power_b * (slope.a + slope.b * b));
 }
 

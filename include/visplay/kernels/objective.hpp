@@ -213,7 +213,7 @@ class Evaluation {
 
     void push(Stretch stretch, std::size_t i) {
       if (stretch.begin == stretch.end) return;
-      stretch.advantage = all_.batch_.advantages[i];
+      if (!columns_.has_advantages) stretch.advantage = all_.batch_.advantages[i];
       stretch.weight = all_.completions_[i].weight;
       if (!all_.gradient_.entropy.empty())
         fill_entropy_gradient(all_.batch_, stretch, all_.objective_.entropy_coefficient,
@@ -254,6 +254,7 @@ template <PolicyLoss Loss, TokenLoss Kl, TokenCorrection Correction>
                                        const ObjectiveGradient& gradient, ThreadPool& pool) {
   objective_detail::check_objective_batch(batch, gradient, objective.kl_coefficient != 0,
                                           objective.entropy_coefficient != 0);
+  if constexpr (!TokenLoss<Loss>) check_completion_advantages(batch, "objective");
   const auto passes = objective_pass::best_passes<Objective<Loss, Kl, Correction>>();
   return objective_pass::Evaluation(objective, batch, totals, gradient, passes).run(pool);
 }

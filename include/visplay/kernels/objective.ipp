@@ -68,10 +68,12 @@ VISPLAY_INLINE TokenColumns columns_of(const TokenBatch& batch, std::span<float>
           .weight = column(batch.weights, one),
           .mark = column(batch.marks, zero),
           .mask = column(batch.mask, one),
+          .advantage = column(batch.token_advantages, zero),
           .gradient = gradient.empty() ? nowhere : gradient.data(),
           .gradient_moves = gradient.empty() ? 0 : ~std::size_t(0),
           .has_ref = !batch.ref_log_probs.empty(),
-          .has_mask = !batch.mask.empty()};
+          .has_mask = !batch.mask.empty(),
+          .has_advantages = !batch.token_advantages.empty()};
 }
 
 VISPLAY_INLINE void fill_entropy_gradient(const TokenBatch& batch, const Stretch& stretch,

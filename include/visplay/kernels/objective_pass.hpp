@@ -28,9 +28,10 @@ struct Column {
 /// The columns of a TokenBatch. A gradient that is not wanted goes to a place that does not move.
 struct TokenColumns {
   Column log_prob, old_log_prob, ref_log_prob, rollout_log_prob, entropy, weight, mark, mask;
+  Column advantage;  ///< if has_advantages; else each stretch has its own
   float* gradient;
   std::size_t gradient_moves;
-  bool has_ref, has_mask;
+  bool has_ref, has_mask, has_advantages;
 };
 
 /// Tokens of one completion.
@@ -91,17 +92,19 @@ inline PackMask live_lanes(const TokenColumns& columns, std::size_t at, int lane
   return (lane < lanes) & (read(std::false_type{}, columns.mask, at, lanes).v != 0.f);
 }
 
+/// @param advantage  of the stretch
 template <class Whole>
 inline TokenTerms<Dual<Pack>> terms_at(Whole whole, const TokenColumns& columns,
                                        const Pack& advantage, std::size_t at, int lanes) {
-  return {.log_prob = variable(read(whole, columns.log_prob, at, lanes)),
-          .old_log_prob = read(whole, columns.old_log_prob, at, lanes),
-          .ref_log_prob = read(whole, columns.ref_log_prob, at, lanes),
-          .rollout_log_prob = read(whole, columns.rollout_log_prob, at, lanes),
-          .advantage = advantage,
-          .entropy = read(whole, columns.entropy, at, lanes),
-          .weight = read(whole, columns.weight, at, lanes),
-          .mark = read(whole, columns.mark, at, lanes)};
+  return {
+      .log_prob = variable(read(whole, columns.log_prob, at, lanes)),
+      .old_log_prob = read(whole, columns.old_log_prob, at, lanes),
+      .ref_log_prob = read(whole, columns.ref_log_prob, at, lanes),
+      .rollout_log_prob = read(whole, columns.rollout_log_prob, at, lanes),
+      .advantage = columns.has_advantages ? read(whole, columns.advantage, at, lanes) : advantage,
+      .entropy = read(whole, columns.entropy, at, lanes),
+      .weight = read(whole, columns.weight, at, lanes),
+      .mark = read(whole, columns.mark, at, lanes)};
 }
 
 /// Tokens that take the clipped branch, 1 or 0, for token losses that bound the ratio.
@@ -202,7 +205,7 @@ class GradientPass {
     Whole::value ? store(to, gradient) : store_first(to, gradient, lanes);
 
     const Pack ratio = ratio_of(terms).value;
-    const Clipped is = clipped(objective_.loss, ratio, advantage);
+    const Clipped is = clipped(objective_.loss, ratio, terms.advantage.value);
     value_.add(kept(weight * loss.value));
     ratio_.add(kept(ratio));
     log_ratio_.add(kept(terms.log_prob.value - terms.old_log_prob.value));

@@ -165,6 +165,7 @@ template <PolicyLoss Loss, TokenLoss Kl, TokenCorrection Correction>
 [[nodiscard]] PlainEvaluation evaluate_plain(const Objective<Loss, Kl, Correction>& objective,
                                              const TokenBatch& batch, const BatchTotals& totals) {
   check_batch(batch, "objective");
+  if constexpr (!TokenLoss<Loss>) check_completion_advantages(batch, "objective");
   check(objective.kl_coefficient == 0 || batch.ref_log_probs.size() == batch.tokens(),
         "objective: a KL needs {} reference log-probs, got {}", batch.tokens(),
         batch.ref_log_probs.size());

@@ -7,7 +7,8 @@
 // N tokens in B completions of P groups. Two spans steer tokens: `mask` takes a token out of
 // everything (as if it were not there; response masks, rejected or truncated completions), `weights`
 // scales its policy loss alone (importance weights), not its KL and entropy terms. Rules that fill
-// either are in token_weights.hpp and sequence_correction.hpp.
+// either are in token_weights.hpp and sequence_correction.hpp. Estimators that give each token its own
+// advantage (returns, optimal baselines) fill `token_advantages`, which token losses read.
 #pragma once
 
 #include <visplay/core/error.hpp>
@@ -26,7 +27,8 @@ namespace visplay {
 /// Views; what they show belongs to the caller.
 struct TokenBatch {
   std::span<const std::int64_t> offsets{};     ///< [B + 1], of tokens
-  std::span<const float> advantages{};         ///< [B]
+  std::span<const float> advantages{};         ///< [B], or empty if each token has its own
+  std::span<const float> token_advantages{};   ///< [N], in place of `advantages`, or empty
   std::span<const float> log_probs{};          ///< [N], of the policy in training
   std::span<const float> old_log_probs{};      ///< [N]
   std::span<const float> ref_log_probs{};      ///< [N], or empty: log_probs, so that the KL is 0
@@ -39,6 +41,9 @@ struct TokenBatch {
 
   [[nodiscard]] std::size_t tokens() const { return log_probs.size(); }
   [[nodiscard]] std::size_t completions() const { return offsets.empty() ? 0 : offsets.size() - 1; }
+  [[nodiscard]] float advantage(std::size_t completion, std::size_t token) const {
+    return token_advantages.empty() ? advantages[completion] : token_advantages[token];
+  }
   [[nodiscard]] bool kept(std::size_t token) const { return mask.empty() || mask[token] != 0; }
   /// Of the policy that sampled: the rollout log-prob, or the old one.
   [[nodiscard]] double behaviour_log_prob(std::size_t token) const {
@@ -93,7 +98,7 @@ template <class S>
           .old_log_prob = Dual<S>(S(old)),
           .ref_log_prob = read(batch.ref_log_probs, log_prob),
           .rollout_log_prob = read(batch.rollout_log_probs, old),
-          .advantage = Dual<S>(S(batch.advantages[completion])),
+          .advantage = Dual<S>(S(batch.advantage(completion, token))),
           .entropy = read(batch.entropy, 0),
           .weight = read(batch.weights, 1),
           .mark = read(batch.marks, 0)};
@@ -107,7 +112,8 @@ inline void check_batch(const TokenBatch& batch, std::string_view where) {
     check(got == size || (got == 0 && !required), "{}: expected {} {}, got {}", where, size, what,
           got);
   };
-  expect("advantages", batch.advantages.size(), completions, true);
+  expect("advantages", batch.advantages.size(), completions, batch.token_advantages.empty());
+  expect("token advantages", batch.token_advantages.size(), tokens, false);
   expect("old log-probs", batch.old_log_probs.size(), tokens, true);
   expect("reference log-probs", batch.ref_log_probs.size(), tokens, false);
   expect("rollout log-probs", batch.rollout_log_probs.size(), tokens, false);
@@ -116,6 +122,15 @@ inline void check_batch(const TokenBatch& batch, std::string_view where) {
   expect("marks", batch.marks.size(), tokens, false);
   expect("mask values", batch.mask.size(), tokens, false);
   if (!batch.groups.empty()) check_offsets(batch.groups, completions, where);
+}
+
+/// For sequence and group losses, which have one advantage a completion.
+/// @throws Error, beginning with `where`, if each token has its own
+inline void check_completion_advantages(const TokenBatch& batch, std::string_view where) {
+  check(batch.token_advantages.empty(),
+        "{}: expected an advantage for each completion, as a sequence or group loss needs, got one "
+        "for each token",
+        where);
 }
 
 }  // namespace visplay

@@ -45,7 +45,7 @@ inline double log_ratio(const TokenBatch& batch, std::size_t t) {
 
 /// (A - mean A)(log pi - mean log pi), means over kept tokens.
 inline Scores covariances(const TokenBatch& batch) {
-  Scores advantages(batch, [&](std::size_t i, std::size_t) { return double(batch.advantages[i]); });
+  Scores advantages(batch, [&](std::size_t i, std::size_t t) { return double(batch.advantage(i, t)); });
   Scores log_probs(batch, [&](std::size_t, std::size_t t) { return double(batch.log_probs[t]); });
   const double mean_advantage = advantages.mean(), mean_log_prob = log_probs.mean();
   for (std::size_t k = 0; k < log_probs.size(); ++k)
@@ -97,7 +97,7 @@ VISPLAY_INLINE void OffPolicySequenceMask::operator()(const TokenBatch& batch,
     drift[i] += batch.behaviour_log_prob(t) - double(batch.log_probs[t]);
   });
   for_each_kept(batch, [&](std::size_t i, std::size_t t) {
-    if (batch.advantages[i] < 0 && drift[i] > double(threshold) * lengths[i]) weights[t] = 0;
+    if (batch.advantage(i, t) < 0 && drift[i] > double(threshold) * lengths[i]) weights[t] = 0;
   });
 }
 
@@ -131,7 +131,7 @@ VISPLAY_INLINE void Fipo::operator()(const TokenBatch& batch, std::span<float> w
           std::exp(std::clamp(future, -double(log_ratio_bound), double(log_ratio_bound)));
       if (clip > 0)
         weight = std::clamp(weight, only_above_one ? 1. : 1. - double(clip), 1. + double(clip));
-      if (safe_ratio > 0 && batch.advantages[i] < 0 && ratio > double(safe_ratio))
+      if (safe_ratio > 0 && batch.advantage(i, t) < 0 && ratio > double(safe_ratio))
         weight = std::clamp(weight, 0.8, 1.);
       weights[t] *= float(weight);
     }
@@ -144,7 +144,7 @@ VISPLAY_INLINE void ClipCov::operator()(const TokenBatch& batch, std::span<float
   std::size_t k = 0;
   std::vector<std::size_t> candidates;
   for_each_kept(batch, [&](std::size_t i, std::size_t t) {
-    const double value = covariance.values[k++], advantage = double(batch.advantages[i]);
+    const double value = covariance.values[k++], advantage = double(batch.advantage(i, t));
     const double ratio = std::exp(token_rules_detail::log_ratio(batch, t));
     const bool clipped = (advantage > 0 && ratio > double(1 + clip_high)) ||
                          (advantage < 0 && ratio < double(1 - clip_low));

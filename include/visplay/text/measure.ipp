@@ -284,8 +284,7 @@ constexpr bool may_split(std::string_view value, std::string_view unit) {
     if (single && (before != ' ' || core.empty() || !(is_digit(core.back()) || core.back() == '}')))
       return false;
   }
-  if (unit == "°" && has_sine(value)) return false;
-  return std::ranges::any_of(value, [](char c) { return is_digit(c) || c == '\\'; });
+  return unit != "°" || !has_sine(value);
 }
 
 /// Whether a unit may be the end of the text: most answers are told to have none by their last byte.
@@ -299,8 +298,9 @@ constexpr bool may_end_in_unit(std::string_view text) {
 VISPLAY_INLINE std::optional<UnitPhrase> take_unit(std::string_view& value) {
   constexpr std::size_t longest = 48;  // bytes of a phrase: bounds the search
   if (value.size() < 2 || !may_end_in_unit(value)) return std::nullopt;
-  const std::size_t first =
-      std::max<std::size_t>(1, value.size() - std::min(longest, value.size()));
+  const std::size_t number = value.find_first_of("0123456789\\");
+  if (number == std::string_view::npos) return std::nullopt;
+  const std::size_t first = std::max(number + 1, value.size() - std::min(longest, value.size()));
   for (std::size_t at = first; at < value.size(); ++at) {
     const std::string_view unit = value.substr(at);
     const char start = unit[0];

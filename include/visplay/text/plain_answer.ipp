@@ -39,15 +39,19 @@ inline constexpr std::string_view text_commands[] = {"mathrm", "mathsf", "mbox",
 inline constexpr std::string_view math_commands[] = {"boldsymbol", "boxed", "mathbf", "mathit"};
 
 inline constexpr Respelling respelled_signs[] = {
-    {"×", "*"},         {"·", "*"},        {"⋅", "*"},        {"∙", "*"},
-    {"∗", "*"},         {"÷", "/"},        {"−", "-"},        {"–", "-"},
-    {"‐", "-"},         {"≤", "<="},       {"≥", ">="},       {"≠", "!="},
-    {"√", "\\sqrt "},   {"π", "\\pi "},    {"∞", "\\infty "}, {"∪", "\\cup "},
-    {"∈", "\\in "},     {"±", "\\pm "},    {"º", "°"},        {"∅", "\\emptyset "},
-    {"½", "\\frac12"},  {"⅓", "\\frac13"}, {"⅔", "\\frac23"}, {"¼", "\\frac14"},
-    {"¾", "\\frac34"},  {"α", "\\alpha "}, {"β", "\\beta "},  {"θ", "\\theta "},
-    {"λ", "\\lambda "}, {"“", "\""},       {"”", "\""},       {"‘", "'"},
-    {"’", "'"},         {"％", "%"},       {"≈", ""}};
+    {"±", "\\pm "},       {"·", "*"},        {"º", "°"},
+    {"¼", "\\frac14"},    {"½", "\\frac12"}, {"¾", "\\frac34"},
+    {"×", "*"},           {"÷", "/"},        {"α", "\\alpha "},
+    {"β", "\\beta "},     {"θ", "\\theta "}, {"λ", "\\lambda "},
+    {"π", "\\pi "},       {"‐", "-"},        {"–", "-"},
+    {"‘", "'"},           {"’", "'"},        {"“", "\""},
+    {"”", "\""},          {"⅓", "\\frac13"}, {"⅔", "\\frac23"},
+    {"∅", "\\emptyset "}, {"∈", "\\in "},    {"−", "-"},
+    {"∗", "*"},           {"∙", "*"},        {"√", "\\sqrt "},
+    {"∞", "\\infty "},    {"∪", "\\cup "},   {"≈", ""},
+    {"≠", "!="},          {"≤", "<="},       {"≥", ">="},
+    {"⋅", "*"},           {"％", "%"}};
+static_assert(std::ranges::is_sorted(respelled_signs, {}, &Respelling::from));
 inline constexpr std::string_view superscripts[] = {"⁰", "¹", "²", "³", "⁴",
                                                     "⁵", "⁶", "⁷", "⁸", "⁹"};
 
@@ -160,10 +164,12 @@ class PlainWriter {
 
   void sign() {
     if (rest_.size() < 2 || (rest_[0] & '\x40') == 0) return copy(1);  // inside a character
-    for (const Respelling& sign : respelled_signs) {
-      if (sign.from[1] != rest_[1] || !rest_.starts_with(sign.from)) continue;
-      put(sign.to);
-      rest_.remove_prefix(sign.from.size());
+    const std::size_t bytes = (rest_[0] & '\x20') == 0 ? 2 : 3;        // none of the signs has four
+    const auto found =
+        std::ranges::lower_bound(respelled_signs, rest_.substr(0, bytes), {}, &Respelling::from);
+    if (found != std::end(respelled_signs) && rest_.starts_with(found->from)) {
+      put(found->to);
+      rest_.remove_prefix(found->from.size());
       return;
     }
     std::string power;

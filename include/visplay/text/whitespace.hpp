@@ -13,7 +13,7 @@ constexpr std::size_t leading_space(std::string_view text) {
   if (first == ' ' || ('\t' <= first && first <= '\r') || ('\x1c' <= first && first <= '\x1f'))
     return 1;
   if (first != '\xc2' && (first < '\xe1' || '\xe3' < first)) return 0;
-  if (text.starts_with("\u0085") || text.starts_with("\u00a0")) return 2;
+  if (first == '\xc2') return text.size() > 1 && (text[1] == '\x85' || text[1] == '\xa0') ? 2 : 0;
   if (text.starts_with("\u1680") || text.starts_with("\u205f") || text.starts_with("\u3000"))
     return 3;
   if (text.size() < 3 || !text.starts_with("\xe2\x80")) return 0;

@@ -120,7 +120,7 @@ void describe(auto& visit, OfType<LabelConfig> auto& s) {
   visit("questions_per_image", s.questions_per_image, "questions per image", at_least(1));
   visit("votes", s.votes, "answers per question, whose majority is the label (m)", at_least(1));
   describe(visit, s.band);
-  visit("balance", s.balance, "as many yes as no labels within one type of question");
+  visit("balance", s.balance, "in each type of question, the most frequent label no more often than the second");
 }
 
 struct ReasonerConfig {

@@ -122,7 +122,7 @@ struct LabelTally {
   }
 };
 
-// Marks the kept questions that would make one of yes and no more frequent in their family.
+// Marks the kept questions that would make one answer the rule in its type of question.
 VISPLAY_INLINE void balance(std::vector<JudgedQuestion>& judged, const Rng& rng) {
   std::vector<LabelledQuestion> kept;
   std::vector<JudgedQuestion*> owners;
@@ -132,7 +132,7 @@ VISPLAY_INLINE void balance(std::vector<JudgedQuestion>& judged, const Rng& rng)
       owners.push_back(&question);
     }
   for (auto* question : owners) question->balanced_away = true;
-  for (const auto i : balance_yes_no(kept, rng)) owners[i]->balanced_away = false;
+  for (const auto i : balance_answers(kept, rng)) owners[i]->balanced_away = false;
 }
 
 }  // namespace detail

@@ -338,6 +338,8 @@ def own_cases(batch):
     yield "own/wapo", (-torch.minimum(ratio, torch.tensor(1 + HIGH)) * advantage * positive * batch.mask).sum() / (
         len(batch.lengths) * MAX_LENGTH)
     yield "own/with_nll", own_mean(batch, own_ppo(batch) - 0.125 * positive * batch.log_probs)
+    prob = batch.log_probs.exp().detach()
+    yield "own/expert_nll", own_mean(batch, -prob * (1 - prob) * batch.log_probs)
     weights = fixed[batch.mask > 0]
     ess = float(numpy.float32(float(weights.sum() ** 2 / (weights.numel() * weights.square().sum()))))
     k3 = (-log_ratio).exp() - 1 + log_ratio
