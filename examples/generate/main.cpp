@@ -7,6 +7,10 @@
 #include <visplay/io/safetensors.hpp>
 #include <visplay/io/safetensors_writer.hpp>
 
+#include <sys/resource.h>
+
+#include <chrono>
+
 namespace visplay {
 
 struct GenerateOptions {
@@ -24,6 +28,7 @@ struct GenerateOptions {
   std::uint64_t seed = 1;
   bool greedy = false;
   bool json = false;
+  bool timings = false;
   std::string dump{};
   RuntimeOptions runtime{};
 };
@@ -42,6 +47,9 @@ void describe(auto& visit, OfType<GenerateOptions> auto& s) {
   visit("seed", s.seed, "of the sampling");
   visit("greedy", s.greedy, "always the likeliest token; the same as --temperature 0");
   visit("json", s.json, "a JSON line per completion: text, token_ids, log_probs, finish_reason");
+  visit("timings", s.timings,
+        "print to stderr how long loading, the prompt and the completions took, and the peak of "
+        "resident memory");
   visit("dump", s.dump,
         "safetensors file for the prompt's ids, positions, pixels, features, "
         "hidden states and logits");
@@ -94,10 +102,25 @@ void print_json(const Completion& completion) {
                                             {"finish_reason", name_of(completion.finish_reason)}}));
 }
 
+void print_timings(double loading, const GenerateTimes& times) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto rate = [](std::int64_t tokens, double seconds) { return double(tokens) / seconds; };
+  fmt::print(
+      stderr,
+      "loaded in {:.2f} s; prompt {} tokens in {:.2f} s ({:.1f} tokens/s); decoded {} tokens "
+      "in {:.2f} s ({:.2f} tokens/s); peak {:.2f} GiB\n",
+      loading, times.prompt_tokens, times.prefill_seconds,
+      rate(times.prompt_tokens, times.prefill_seconds), times.decoded_tokens, times.decode_seconds,
+      rate(times.decoded_tokens, times.decode_seconds), double(usage.ru_maxrss) / 1024 / 1024);
+}
+
 int generate(const GenerateOptions& options) {
   require_flag(options.model, "model", "a model folder");
   apply_runtime(options.runtime);
+  const auto start = std::chrono::steady_clock::now();
   const auto policy = load_policy_with(options.model, options.adapter, options.runtime.dtype);
+  const std::chrono::duration<double> loading = std::chrono::steady_clock::now() - start;
   const auto prompt = read_prompt(options);
   if (!options.dump.empty()) dump_prompt(policy, prompt, options.dump);
   const SamplingParams params{.temperature = options.greedy ? 0 : options.temperature,
@@ -106,14 +129,16 @@ int generate(const GenerateOptions& options) {
                               .max_new_tokens = options.max_new_tokens,
                               .n = options.n,
                               .banned_ids = options.banned_ids};
+  GenerateTimes times;
   const auto groups =
-      LocalEngine(policy).generate(std::span(&prompt, 1), params, Rng(options.seed));
+      LocalEngine(policy).generate(std::span(&prompt, 1), params, Rng(options.seed), &times);
   const auto& completions = groups[0].completions;
   for (std::size_t i = 0; i < completions.size(); ++i)
     if (options.json)
       print_json(completions[i]);
     else
       fmt::print("{}{}\n", i ? "\n" : "", completions[i].text);
+  if (options.timings) print_timings(loading.count(), times);
   return 0;
 }
 

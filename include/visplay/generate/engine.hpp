@@ -10,9 +10,18 @@
 #include <visplay/rollout/engine.hpp>
 #include <visplay/rollout/sampling_params.hpp>
 
+#include <cstdint>
 #include <vector>
 
 namespace visplay {
+
+/// What calls of generate took, added up.
+struct GenerateTimes {
+  std::int64_t prompt_tokens = 0;   ///< image tokens included
+  double prefill_seconds = 0;       ///< of wall clock, from ids and pixels to the first logits
+  std::int64_t decoded_tokens = 0;  ///< all but the first of each completion
+  double decode_seconds = 0;        ///< of wall clock, sampling included
+};
 
 class LocalEngine {
  public:
@@ -22,8 +31,10 @@ class LocalEngine {
       : policy_(&policy), max_rows_(max_rows) {}
 
   /// One group per prompt, in order, of params.n completions each.
+  /// @param times  if given, what the call took is added to it
   [[nodiscard]] std::vector<RolloutGroup> generate(std::span<const Prompt> prompts,
-                                                   const SamplingParams& params, Rng rng) const;
+                                                   const SamplingParams& params, Rng rng,
+                                                   GenerateTimes* times = nullptr) const;
 
  private:
   const QwenPolicy* policy_;

@@ -6,6 +6,7 @@
 #include <visplay/kernels/paged_attention.hpp>
 
 #include <algorithm>
+#include <chrono>
 
 namespace visplay {
 namespace detail {
@@ -29,11 +30,14 @@ class Wave {
         shape_{int(text().num_layers), int(text().num_kv_heads), int(text().head_dim()),
                model_.head().scalar_type() == at::kBFloat16} {}
 
-  void run(std::span<RolloutGroup> groups, std::int64_t first_index, const Rng& rng) {
+  void run(std::span<RolloutGroup> groups, std::int64_t first_index, const Rng& rng,
+           GenerateTimes& times) {
     std::vector<EncodedPrompt> prompts;
     prompts.reserve(groups.size());
     for (const auto& group : groups) prompts.push_back(encode_prompt(assets_, group.prompt));
+    const Clock::time_point start = Clock::now();
     auto logits = prefill(prompts);
+    const Clock::time_point prefilled = Clock::now();
     std::vector<std::int64_t> from;  // logits row of each decode row
     for (std::size_t p = 0; p < groups.size(); ++p) {
       const Rng of_prompt = rng.fork("prompt", std::uint64_t(first_index) + p);
@@ -46,12 +50,22 @@ class Wave {
     }
     caches_.clear();
     append_tokens(logits.index_select(0, to_tensor(from)));
-    while (!rows_.empty()) append_tokens(decode());
+    while (!rows_.empty()) {
+      times.decoded_tokens += std::int64_t(rows_.size());
+      append_tokens(decode());
+    }
+    const std::chrono::duration<double> prefilling = prefilled - start,
+                                        decoding = Clock::now() - prefilled;
+    times.prefill_seconds += prefilling.count();
+    times.decode_seconds += decoding.count();
+    for (const auto& prompt : prompts) times.prompt_tokens += std::int64_t(prompt.ids.size());
     for (auto& group : groups)
       for (auto& completion : group.completions) finish(completion);
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   const TextConfig& text() const { return assets_.config.text; }
 
   // Encodes the prompts, fills one cache each, and returns the logits of each one's next token.
@@ -193,18 +207,21 @@ class Wave {
 
 VISPLAY_INLINE std::vector<RolloutGroup> LocalEngine::generate(std::span<const Prompt> prompts,
                                                                const SamplingParams& params,
-                                                               Rng rng) const {
+                                                               Rng rng,
+                                                               GenerateTimes* times) const {
   check(params.n > 0 && params.max_new_tokens > 0,
         "generate: expected n and max_new_tokens above 0, got {} and {}", params.n,
         params.max_new_tokens);
   const at::NoGradGuard no_gradients;
+  GenerateTimes taken;
   std::vector<RolloutGroup> groups;
   groups.reserve(prompts.size());
   for (const auto& prompt : prompts) groups.push_back({prompt, {}});
   const auto per_wave = std::size_t(std::max<std::int64_t>(1, max_rows_ / params.n));
   for (std::size_t at = 0; at < groups.size(); at += per_wave) {
     const auto count = std::min(per_wave, groups.size() - at);
-    detail::Wave(*policy_, params).run(std::span(groups).subspan(at, count), std::int64_t(at), rng);
+    detail::Wave(*policy_, params)
+        .run(std::span(groups).subspan(at, count), std::int64_t(at), rng, times ? *times : taken);
   }
   return groups;
 }

@@ -56,7 +56,10 @@ struct Cpgd {
   template <class T>
   VISPLAY_HD T operator()(const TokenTerms<T>& t) const {
     const T log_ratio = clamp(t.log_prob - t.old_log_prob, -log_ratio_bound, log_ratio_bound);
-    const T clipped = clamp(log_ratio, std::log1p(-clip_low), std::log1p(clip_high));
+    // In double first: log1p of a float, folded by a compiler, may differ from the library's.
+    const auto low = float(std::log1p(-double(clip_low)));
+    const auto high = float(std::log1p(double(clip_high)));
+    const T clipped = clamp(log_ratio, low, high);
     const T kl = exp(log_ratio) - T(1.f) - log_ratio;
     return T(drift) * kl - min(log_ratio * t.advantage, clipped * t.advantage);
   }
