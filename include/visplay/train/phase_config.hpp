@@ -120,13 +120,15 @@ void describe(auto& visit, OfType<LabelConfig> auto& s) {
   visit("questions_per_image", s.questions_per_image, "questions per image", at_least(1));
   visit("votes", s.votes, "answers per question, whose majority is the label (m)", at_least(1));
   describe(visit, s.band);
-  visit("balance", s.balance, "in each type of question, the most frequent label no more often than the second");
+  visit("balance", s.balance,
+        "in each type of question, the most frequent label no more often than the second");
 }
 
 struct ReasonerConfig {
   int steps = 20;
   int questions_per_step = 64;
   int group_size = 8;
+  double iteration_decay = 1;
   OptimizerConfig optimizer{};
   SamplingConfig sampling{};
   std::string system{};
@@ -138,6 +140,9 @@ void describe(auto& visit, OfType<ReasonerConfig> auto& s) {
   visit("steps", s.steps, "Reasoner steps per iteration", at_least(0));
   visit("questions_per_step", s.questions_per_step, "labelled questions of a step", at_least(1));
   visit("group_size", s.group_size, "answers per question (G)", at_least(2));
+  visit("iteration_decay", s.iteration_decay,
+        "an iteration's learning rate, as a share of that of the iteration before",
+        above_up_to(0, 1));
   visit("optimizer", s.optimizer);
   visit("sampling", s.sampling);
   visit("system", s.system, "system turn; empty: the chat template's own");

@@ -70,7 +70,7 @@ class SelfPlay {
  private:
   void train_questioner(Rng rng, const SelfPlayObserver& observer);
   std::vector<JudgedQuestion> label(Rng rng, const SelfPlayObserver& observer);
-  void train_reasoner(std::span<const LabelledQuestion> data, Rng rng,
+  void train_reasoner(std::span<const LabelledQuestion> data, int k, Rng rng,
                       const SelfPlayObserver& observer);
   [[nodiscard]] std::vector<LabelledQuestion> training_data(
       std::span<const JudgedQuestion> questions, Rng rng) const;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <numeric>
 
 namespace visplay {
@@ -161,7 +162,7 @@ VISPLAY_INLINE void SelfPlay::iterate(int k, const SelfPlayObserver& observer) {
   const auto questions = label(round.fork("label"), observer);
   const auto data = training_data(questions, round.fork("data"));
   // Reasoner: rewarded for agreeing with the labels.
-  train_reasoner(data, round.fork("reasoner"), observer);
+  train_reasoner(data, k, round.fork("reasoner"), observer);
 }
 
 VISPLAY_INLINE std::unique_ptr<QwenPolicy> SelfPlay::reference_of(const QwenPolicy& policy) const {
@@ -273,7 +274,7 @@ VISPLAY_INLINE std::vector<LabelledQuestion> SelfPlay::training_data(
   return data;
 }
 
-VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> data, Rng rng,
+VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> data, int k, Rng rng,
                                              const SelfPlayObserver& observer) {
   if (data.empty()) return;  // nothing passed the band: the Reasoner stays as it is
   const auto& c = config_.reasoner;
@@ -283,6 +284,7 @@ VISPLAY_INLINE void SelfPlay::train_reasoner(std::span<const LabelledQuestion> d
   ReasonerJudge judge{.questions = {}, .reward = rules_of(config_.mode).reasoner};
   Grpo grpo{reasoner_, reference.get(), optimizer, judge,
             grpo_settings(c.optimizer, c.sampling, c.group_size, c.steps)};
+  grpo.settings.learning_rate.peak *= std::pow(c.iteration_decay, k - 1);
   for (int step = 0; step < c.steps; ++step) {
     detail::stop_if_asked(observer);
     std::vector<LabelledQuestion> batch;
