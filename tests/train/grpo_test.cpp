@@ -250,6 +250,22 @@ bool same_adapters(const QwenPolicy& a, const QwenPolicy& b) {
 
 }  // namespace
 
+TEST_CASE("each iteration of the Reasoner learns at its share of the rate of the one before") {
+  auto config = demo_loop();
+  config.questioner.steps = 0, config.reasoner.steps = 1;
+  config.reasoner.optimizer.learning_rate = 1e-4;
+  config.reasoner.iteration_decay = 0.5;
+  SelfPlay loop(config, demo_base(at::kFloat), four_pictures());
+  std::vector<double> rates;
+  for (const int k : {1, 2, 3})
+    loop.iterate(k, {.step = [&](std::string_view phase, int, int, const Metrics& metrics) {
+                   for (const auto& [name, value] : metrics)
+                     if (phase == "reasoner" && name == metric::learning_rate)
+                       rates.push_back(value);
+                 }});
+  CHECK(rates == std::vector{1e-4, 5e-5, 2.5e-5});
+}
+
 TEST_CASE("with lora.rank both roles train adapters over one base and resume to the bit") {
   const bool half = GENERATE(false, true);
   const auto& base = demo_base(half ? at::kBFloat16 : at::kFloat);
