@@ -11,6 +11,7 @@ option(VISPLAY_FUZZ "Define the target visplay_fuzz: the programs of tests/fuzz"
 option(VISPLAY_NATIVE "Compile for this machine's processor; turn off for packages that travel"
        ${PROJECT_IS_TOP_LEVEL})
 option(VISPLAY_WERROR "Warnings are errors" OFF)
+option(VISPLAY_UNITY "Compile the torch-free libraries in a few large files: a quicker first build" OFF)
 option(VISPLAY_PCH "Precompile ATen's headers for the units that use them" ON)
 set(VISPLAY_SANITIZE "" CACHE STRING "Sanitizers of -fsanitize=, such as address,undefined")
 set(VISPLAY_TORCH_DIR "" CACHE PATH "Folder of the torch Python package; empty: look in .deps")

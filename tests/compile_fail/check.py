@@ -10,6 +10,8 @@ A case compiles when ACCEPT is defined, so that it fails for no other reason tha
 """
 
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import subprocess
 import sys
@@ -41,8 +43,9 @@ def main():
     args = parser.parse_args()
     cases = sorted(pathlib.Path(__file__).parent.glob("*.cpp"))
     failed = 0
-    for case in cases:
-        problem = verdict([args.compiler, *args.flags], case)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
+        problems = list(workers.map(lambda case: verdict([args.compiler, *args.flags], case), cases))
+    for case, problem in zip(cases, problems):
         if problem:
             failed += 1
             print(f"{case.name}: {problem}")
