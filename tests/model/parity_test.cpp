@@ -107,13 +107,19 @@ TEST_CASE("greedy decoding over the cache writes the ids of transformers") {
   const auto policy = golden.policy();
   std::vector<Prompt> prompts;
   for (const auto& one : golden.cases) prompts.push_back(one.prompt);
-  const auto groups =
-      LocalEngine(policy).generate(prompts, {.temperature = 0, .max_new_tokens = 24}, Rng(0));
+  GenerateTimes times;
+  const auto groups = LocalEngine(policy).generate(
+      prompts, {.temperature = 0, .max_new_tokens = 24}, Rng(0), &times);
+  std::size_t asked = 0, decoded = 0;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     CAPTURE(i);
     REQUIRE(golden.floats(key(i, "greedy_gap"))[0] > 1e-4f);  // no near tie in the goldens
     CHECK(groups[i].completions[0].token_ids == golden.ids(key(i, "greedy_ids")));
+    asked += golden.ids(key(i, "input_ids")).size();
+    decoded += golden.ids(key(i, "greedy_ids")).size() - 1;
   }
+  CHECK(times.prompt_tokens == std::int64_t(asked));
+  CHECK(times.decoded_tokens == std::int64_t(decoded));
 }
 
 TEST_CASE("log-probs that decoding reports are those of scoring the whole sequence") {

@@ -28,17 +28,15 @@ namespace visplay {
         i);
   std::vector<std::size_t> keep;
   for (auto& [type, answers] : families) {
-    std::vector<std::size_t>* most = nullptr;
+    const auto asked = [](const auto& entry) { return entry.second.size(); };
+    auto& [most_frequent, most] = *std::ranges::max_element(answers, {}, asked);
     std::size_t runner_up = 1;
-    for (auto& [answer, members] : answers) {
-      const bool leads = !most || members.size() > most->size();
-      runner_up = std::max(runner_up, leads ? (most ? most->size() : 0) : members.size());
-      if (leads) most = &members;
-    }
-    if (most->size() > runner_up) {
+    for (const auto& [answer, members] : answers)
+      if (answer != most_frequent) runner_up = std::max(runner_up, members.size());
+    if (most.size() > runner_up) {
       Rng draw = rng.fork(type);
-      draw.shuffle(*most);
-      most->resize(runner_up);
+      draw.shuffle(most);
+      most.resize(runner_up);
     }
     for (const auto& [answer, members] : answers)
       keep.insert(keep.end(), members.begin(), members.end());
