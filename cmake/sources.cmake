@@ -7,6 +7,7 @@ set(VISPLAY_CORE_HEADERS
     core/dual.hpp
     core/error.hpp
     core/field.hpp
+    core/float16.hpp
     core/grouped_span.hpp
     core/huge_buffer.hpp
     core/macros.hpp
@@ -404,6 +405,7 @@ set(VISPLAY_TESTS_cluster
 set(VISPLAY_TESTS_core
     core/describe_test.cpp
     core/dual_test.cpp
+    core/float16_test.cpp
     core/grouped_span_test.cpp
     core/metrics_test.cpp
     core/parallel_test.cpp

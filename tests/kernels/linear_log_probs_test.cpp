@@ -1,6 +1,7 @@
 // linear_log_probs against the same formulas in double over the same inputs, at every level of
 // instruction set that this machine has.
 #include <visplay/core/error.hpp>
+#include <visplay/core/float16.hpp>
 #include <visplay/core/rng.hpp>
 #include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/linear_log_probs.hpp>
@@ -17,7 +18,7 @@ using namespace visplay;
 
 namespace {
 
-constexpr FloatType types[] = {FloatType::bfloat16, FloatType::float32};
+constexpr FloatType types[] = {FloatType::bfloat16, FloatType::float16, FloatType::float32};
 
 /// A matrix in the storage of a kernel, and the very same values in double.
 struct Values {
@@ -39,15 +40,18 @@ struct Values {
     return v;
   }
 
-  [[nodiscard]] std::int64_t size() const { return type == FloatType::float32 ? 4 : 2; }
+  [[nodiscard]] std::int64_t size() const { return bytes_of(type); }
   void set(std::int64_t r, std::int64_t c, float x) {
     auto bits = std::bit_cast<std::uint32_t>(x);
     if (type == FloatType::bfloat16) bits >>= 16;
+    if (type == FloatType::float16) bits = Float16(x).bits;
     std::memcpy(&bytes[std::size_t((r * stride + c) * size())], &bits, std::size_t(size()));
   }
   [[nodiscard]] double operator()(std::int64_t r, std::int64_t c) const {
     std::uint32_t bits = 0;
     std::memcpy(&bits, &bytes[std::size_t((r * stride + c) * size())], std::size_t(size()));
+    if (type == FloatType::float16)
+      return double(float(std::bit_cast<Float16>(std::uint16_t(bits))));
     return double(std::bit_cast<float>(type == FloatType::bfloat16 ? bits << 16 : bits));
   }
   [[nodiscard]] FloatMatrix view() const { return {bytes.data(), type, rows, columns, stride}; }
@@ -166,15 +170,18 @@ double largest_difference(const std::vector<float>& ours, const std::vector<doub
 }
 
 /// Largest error of a gradient in units of one rounding of each term and one of the result. In
-/// float32 the terms are as exact as a log-prob, 1e-5.
+/// float32, and before the result is rounded in float16, terms are as exact as a log-prob, 1e-5.
 double roundings(const Values& ours, const std::vector<double>& exact,
                  const std::vector<double>& size) {
   const double rounding = ours.type == FloatType::bfloat16 ? 0x1p-8 : 1e-5;
+  const bool half = ours.type == FloatType::float16;
+  const double of_result = half ? 0x1p-11 : 0, smallest = half ? 0x1p-25 : 1e-30;
   double worst = 0;
   for (std::int64_t r = 0; r < ours.rows; ++r)
     for (std::int64_t c = 0; c < ours.columns; ++c) {
       const auto i = std::size_t(r * ours.columns + c);
-      const double allowed = rounding * (size[i] + std::abs(exact[i])) + 1e-30;
+      const double allowed =
+          rounding * (size[i] + std::abs(exact[i])) + of_result * std::abs(exact[i]) + smallest;
       worst = std::max(worst, std::abs(ours(r, c) - exact[i]) / allowed);
     }
   return worst;

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <type_traits>
 #include <vector>
 
 using namespace visplay;
@@ -108,7 +109,7 @@ void check_against_double(Case<Number>& c, float temperature) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("log-probs, entropy and sum of squares are those of float64", "", float,
-                   BFloat16) {
+                   BFloat16, Float16) {
   at_every_level([] {
     for (const std::size_t vocabulary : {1, 5, 31, 32, 33, 1000, 1024, 1025, 5003})
       for (const double scale : {1., 5.})
@@ -121,7 +122,8 @@ TEMPLATE_TEST_CASE("log-probs, entropy and sum of squares are those of float64",
   });
 }
 
-TEMPLATE_TEST_CASE("logits that grow late, or are masked, do no harm", "", float, BFloat16) {
+TEMPLATE_TEST_CASE("logits that grow late, or are masked, do no harm", "", float, BFloat16,
+                   Float16) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   at_every_level([] {
     Case<TestType> grows(1, 6000, 0, 1);
@@ -138,7 +140,7 @@ TEMPLATE_TEST_CASE("logits that grow late, or are masked, do no harm", "", float
   });
 }
 
-TEMPLATE_TEST_CASE("the top k are those of a stable sort", "", float, BFloat16) {
+TEMPLATE_TEST_CASE("the top k are those of a stable sort", "", float, BFloat16, Float16) {
   at_every_level([] {
     Case<TestType> c(4, 3000, 3, 2);
     ThreadPool pool(2);
@@ -156,8 +158,9 @@ TEMPLATE_TEST_CASE("the top k are those of a stable sort", "", float, BFloat16) 
   });
 }
 
-TEMPLATE_TEST_CASE("the gradient is the exact one, rounded once", "", float, BFloat16) {
-  constexpr bool narrow = sizeof(TestType) == 2;
+TEMPLATE_TEST_CASE("the gradient is the exact one, rounded once", "", float, BFloat16, Float16) {
+  constexpr bool brain = std::is_same_v<TestType, BFloat16>;
+  constexpr double rounding = sizeof(TestType) == 4 ? 0 : brain ? 0x1p-8 : 0x1p-11;
   at_every_level([] {
     for (const std::size_t vocabulary : {1, 33, 1025, 3000})
       for (const float temperature : {1.f, 0.7f}) {
@@ -185,7 +188,7 @@ TEMPLATE_TEST_CASE("the gradient is the exact one, rounded once", "", float, BFl
                       double(temperature);
             }
             const double got = double(float(c.logits[r * c.stride + j]));
-            const double within = (narrow ? 0.00392 : 0) * std::abs(exact) +
+            const double within = rounding * std::abs(exact) +
                                   2e-5 * (j < vocabulary ? std::exp(log_p[j]) : 0) + 1e-7;
             if (std::abs(got - exact) > within)
               FAIL("row " << r << " logit " << j << ": " << got << " for " << exact);

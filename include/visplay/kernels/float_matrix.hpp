@@ -1,4 +1,5 @@
-// FloatMatrix: a row-major matrix of float32 or bfloat16 that someone else owns, as kernels take it.
+// FloatMatrix: a row-major matrix of float32, bfloat16 or float16 that someone else owns, as kernels
+// take it.
 #pragma once
 
 #include <cstdint>
@@ -6,11 +7,13 @@
 
 namespace visplay {
 
-enum class FloatType { float32, bfloat16 };
+enum class FloatType { float32, bfloat16, float16 };
 
 constexpr std::string_view name_of(FloatType type) {
-  return type == FloatType::float32 ? "float32" : "bfloat16";
+  constexpr std::string_view names[] = {"float32", "bfloat16", "float16"};
+  return names[int(type)];
 }
+constexpr std::int64_t bytes_of(FloatType type) { return type == FloatType::float32 ? 4 : 2; }
 
 /// [rows, columns]; row r begins at element r * stride.
 template <class Pointer>

@@ -14,7 +14,8 @@
 // Shapes: N tokens, H hidden size, V vocabulary. Work: 2NHV, with gradient 8NHV. Reads the head once
 // per 384 tokens. Working memory (kept by the calling thread): below 8 MiB without gradient for H up
 // to 4,096; with gradient about 8 bytes N H and 24 MiB. bfloat16 inputs are multiplied by AMX or
-// AVX512-BF16 where the processor has them, else as float32; all sums are float32 or double. The
+// AVX512-BF16 where the processor has them, else, like float16, as float32; all sums are float32 or
+// double. The
 // result is the same to the bit for any number of threads and from call to call, at one level of
 // instruction set (core/simd_level.hpp). docs/kernels.md tells how it became what it is.
 #pragma once
@@ -53,8 +54,8 @@ struct LinearLogProbsCoefficients {
 
 /// Where gradients go; all is overwritten, padded rows of the head with zero. No data: not wanted.
 struct LinearLogProbsGradient {
-  MutableFloatMatrix hidden;  ///< [N, H], float32 or bfloat16
-  MutableFloatMatrix head;    ///< as the head, float32 or bfloat16
+  MutableFloatMatrix hidden;  ///< [N, H], of any type
+  MutableFloatMatrix head;    ///< as the head, of any type
 };
 
 /// The coefficients of an objective, once the log-probs and entropies of all rows are known. What

@@ -20,9 +20,9 @@ namespace linear_log_probs_detail {
 
 VISPLAY_INLINE Passes passes_in_use([[maybe_unused]] FloatType type) {
 #ifdef VISPLAY_SIMD_UNITS
-  // float32 gains nothing from the levels that add products of bfloat16.
+  // Other types gain nothing from the levels that add products of bfloat16.
   const SimdLevel level =
-      type == FloatType::float32 ? std::min(simd_level(), SimdLevel::avx512) : simd_level();
+      type == FloatType::bfloat16 ? simd_level() : std::min(simd_level(), SimdLevel::avx512);
   switch (level) {
     case SimdLevel::amx:
       return passes_at<SimdLevel::amx>(type);
@@ -37,7 +37,7 @@ VISPLAY_INLINE Passes passes_in_use([[maybe_unused]] FloatType type) {
   }
   return {};
 #else
-  return matrix::passes_here(type);
+  return matrix::passes_here(type, simd_level());
 #endif
 }
 
@@ -133,7 +133,7 @@ struct Call {
   }
 
   static void clear(const MutableFloatMatrix& m) {
-    const std::int64_t bytes = m.type == FloatType::bfloat16 ? 2 : 4;
+    const std::int64_t bytes = bytes_of(m.type);
     for (std::int64_t r = 0; m.data && r < m.rows; ++r)
       std::memset(static_cast<std::byte*>(m.data) + r * m.stride * bytes, 0,
                   std::size_t(m.columns * bytes));

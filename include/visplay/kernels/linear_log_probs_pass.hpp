@@ -399,10 +399,14 @@ class Backward : Common<Tiles, T> {
 
   template <class Body>
   static void with_type(const MutableFloatMatrix& m, const Body& body) {
-    if (m.type == FloatType::bfloat16)
-      body(static_cast<BFloat16*>(m.data));
-    else
-      body(static_cast<float*>(m.data));
+    switch (m.type) {
+      case FloatType::float32:
+        return body(static_cast<float*>(m.data));
+      case FloatType::bfloat16:
+        return body(static_cast<BFloat16*>(m.data));
+      case FloatType::float16:
+        return body(static_cast<Float16*>(m.data));
+    }
   }
   [[nodiscard]] float* tiles_of(int area) const {
     return tiles + area * 2 * Base::rows * Base::columns;
@@ -520,12 +524,15 @@ Passes passes_of() {
   return passes;
 }
 
-/// The best that this unit is compiled for.
-inline Passes passes_here(FloatType type) {
+/// The best that this unit is compiled for; AMX only at its level, since the tile registers are the
+/// kernel's to grant (best_simd_level() has asked for them).
+inline Passes passes_here(FloatType type, [[maybe_unused]] SimdLevel level) {
   if (type == FloatType::float32) return passes_of<FloatTiles, float>();
+  if (type == FloatType::float16) return passes_of<FloatTiles, Float16>();
 #if defined(__AMX_BF16__)
-  return passes_of<AmxTiles, BFloat16>();
-#elif defined(__AVX512BF16__)
+  if (level == SimdLevel::amx) return passes_of<AmxTiles, BFloat16>();
+#endif
+#if defined(__AVX512BF16__)
   return passes_of<PairTiles, BFloat16>();
 #else
   return passes_of<FloatTiles, BFloat16>();

@@ -34,9 +34,9 @@ inline bool any(const Integers& mask) {
 #endif
 }
 
-/// Two packs, rounded to the nearest even. On AVX-512, where the place allows it, past the caches:
-/// gradients are larger than they and not read soon.
-inline void store_two(float* to, const Pack& a, const Pack& b) {
+/// Two packs, rounded to the nearest even.
+template <class T>
+inline void store_two(T* to, const Pack& a, const Pack& b) {
   store(to, a);
   store(to + Pack::lanes, b);
 }

@@ -6,7 +6,7 @@ namespace visplay::linear_log_probs_detail {
 
 template <SimdLevel level>
 Passes passes_at(FloatType type) {
-  return matrix::passes_here(type);
+  return matrix::passes_here(type, level);
 }
 
 template Passes passes_at<unit_simd_level>(FloatType type);

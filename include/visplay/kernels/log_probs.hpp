@@ -11,6 +11,7 @@
 #pragma once
 
 #include <visplay/core/bfloat16.hpp>
+#include <visplay/core/float16.hpp>
 #include <visplay/core/parallel.hpp>
 
 #include <cstddef>
@@ -19,7 +20,7 @@
 
 namespace visplay {
 
-/// Rows of logits; float or BFloat16, const or not.
+/// Rows of logits; float, BFloat16 or Float16, const or not.
 template <class Number>
 struct LogitsView {
   Number* data = nullptr;
@@ -53,12 +54,16 @@ void log_probs(const LogitsView<const float>& logits, std::span<const std::int64
                float temperature, const LogProbOutputs& out, ThreadPool& pool);
 void log_probs(const LogitsView<const BFloat16>& logits, std::span<const std::int64_t> targets,
                float temperature, const LogProbOutputs& out, ThreadPool& pool);
+void log_probs(const LogitsView<const Float16>& logits, std::span<const std::int64_t> targets,
+               float temperature, const LogProbOutputs& out, ThreadPool& pool);
 
 /// Overwrites the logits, padding included, by the gradient; zeros in ignored rows and in padding.
 /// @throws Error as log_probs
 void log_probs_backward(const LogitsView<float>& logits, std::span<const std::int64_t> targets,
                         float temperature, const LogProbGradients& gradients, ThreadPool& pool);
 void log_probs_backward(const LogitsView<BFloat16>& logits, std::span<const std::int64_t> targets,
+                        float temperature, const LogProbGradients& gradients, ThreadPool& pool);
+void log_probs_backward(const LogitsView<Float16>& logits, std::span<const std::int64_t> targets,
                         float temperature, const LogProbGradients& gradients, ThreadPool& pool);
 
 }  // namespace visplay

@@ -91,18 +91,19 @@ class Forward {
     Largest largest{out_.top_log_probs.data() + row * out_.top_k,
                     out_.top_ids.data() + row * out_.top_k, out_.top_k};
     RowSums sums;
-    passes_.sums(from, logits_.vocabulary, factor_, &sums, out_.top_k > 0 ? &largest : nullptr);
+    passes_.sums(from, logits_.vocabulary, factor_, !out_.sum_of_squares.empty(), &sums,
+                 out_.top_k > 0 ? &largest : nullptr);
     const auto log_prob = [&](float x) { return float(sums.log_prob(x, factor_)); };
     if (!out_.log_probs.empty()) out_.log_probs[row] = log_prob(from[targets_[row]]);
     if (!out_.entropy.empty()) out_.entropy[row] = float(sums.entropy());
-    if (!out_.log_sum_exp.empty()) out_.log_sum_exp[row] = float(sums.log_sum_exp(factor_));
+    if (!out_.log_sum_exp.empty()) out_.log_sum_exp[row] = float(sums.log_sum_exp());
     if (!out_.sum_of_squares.empty()) out_.sum_of_squares[row] = float(sums.sum_of_squares());
     for (std::size_t i = 0; i < out_.top_k; ++i) largest.values[i] = log_prob(largest.values[i]);
   }
 
   const LogitsView<const Number>& logits_;
   std::span<const std::int64_t> targets_;
-  double factor_;
+  float factor_;
   const LogProbOutputs& out_;
   LogProbPasses<Number> passes_;
 };
@@ -133,7 +134,7 @@ void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> ta
   const bool has_entropy = !given.entropy_gradients.empty();
   if (has_entropy) check_rows("entropies", given.entropy.size(), logits.rows, false);
   const LogProbPasses<Number> use = passes<Number>();
-  const auto factor = float(factor_of(temperature));
+  const float factor = factor_of(temperature);
   const auto one = [&](std::size_t row) {
     Number* at = logits.data + row * logits.stride;
     const bool ignored = targets[row] < 0;
@@ -156,25 +157,21 @@ void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> ta
 
 }  // namespace log_probs_detail
 
-VISPLAY_INLINE void log_probs(const LogitsView<const float>& logits,
-                              std::span<const std::int64_t> targets, float temperature,
-                              const LogProbOutputs& out, ThreadPool& pool) {
-  log_probs_detail::forward(logits, targets, temperature, out, pool);
-}
-VISPLAY_INLINE void log_probs(const LogitsView<const BFloat16>& logits,
-                              std::span<const std::int64_t> targets, float temperature,
-                              const LogProbOutputs& out, ThreadPool& pool) {
-  log_probs_detail::forward(logits, targets, temperature, out, pool);
-}
-VISPLAY_INLINE void log_probs_backward(const LogitsView<float>& logits,
-                                       std::span<const std::int64_t> targets, float temperature,
-                                       const LogProbGradients& gradients, ThreadPool& pool) {
-  log_probs_detail::backward(logits, targets, temperature, gradients, pool);
-}
-VISPLAY_INLINE void log_probs_backward(const LogitsView<BFloat16>& logits,
-                                       std::span<const std::int64_t> targets, float temperature,
-                                       const LogProbGradients& gradients, ThreadPool& pool) {
-  log_probs_detail::backward(logits, targets, temperature, gradients, pool);
-}
+#define VISPLAY_LOG_PROBS_OF(Number)                                                               \
+  VISPLAY_INLINE void log_probs(const LogitsView<const Number>& logits,                            \
+                                std::span<const std::int64_t> targets, float temperature,          \
+                                const LogProbOutputs& out, ThreadPool& pool) {                     \
+    log_probs_detail::forward(logits, targets, temperature, out, pool);                            \
+  }                                                                                                \
+  VISPLAY_INLINE void log_probs_backward(const LogitsView<Number>& logits,                         \
+                                         std::span<const std::int64_t> targets, float temperature, \
+                                         const LogProbGradients& gradients, ThreadPool& pool) {    \
+    log_probs_detail::backward(logits, targets, temperature, gradients, pool);                     \
+  }
+
+VISPLAY_LOG_PROBS_OF(float)
+VISPLAY_LOG_PROBS_OF(BFloat16)
+VISPLAY_LOG_PROBS_OF(Float16)
+#undef VISPLAY_LOG_PROBS_OF
 
 }  // namespace visplay

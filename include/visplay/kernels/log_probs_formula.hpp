@@ -1,6 +1,6 @@
 // Sums over a row of logits from which log-probs, entropy and sum p^2 follow, and how sums of parts
-// merge. In base 2: with y_j = (x_j - r) c for c = log2(e) / temperature and any reference r that
-// keeps 2^y in range,
+// merge. In base 2: with y_j = c x_j - r for c = log2(e) / temperature and any offset r that keeps 2^y
+// in range,
 //
 //   S = sum 2^y     W = sum y 2^y     Q = sum 4^y
 //   log p_j = ln 2 (y_j - log2 S)     H = ln 2 (log2 S - W / S)     sum p^2 = Q / S^2
@@ -14,30 +14,30 @@ namespace visplay::log_probs_detail {
 
 constexpr double ln2 = 0.693147180559945309417;
 
-/// c, in double.
-VISPLAY_HD inline double factor_of(float temperature) { return 1 / (ln2 * double(temperature)); }
+/// c, rounded to float once, so that all who use it mean the same temperature (3e-8 off at most).
+VISPLAY_HD inline float factor_of(float temperature) {
+  return float(1 / (ln2 * double(temperature)));
+}
 
 struct RowSums {
-  float reference = 0;
+  double offset = 0;  ///< r
   double sum = 0, weighted = 0, squares = 0;
 
-  /// Of the same numbers, by another reference.
-  VISPLAY_HD void refer_to(float other, double factor) {
-    const double by = (double(reference) - double(other)) * factor, scale = std::exp2(by);
+  /// The same numbers by another offset.
+  VISPLAY_HD void refer_to(double other) {
+    const double by = offset - other, scale = std::exp2(by);
     weighted = scale * (weighted + by * sum);
     sum *= scale;
     squares *= scale * scale;
-    reference = other;
+    offset = other;
   }
-  /// Adds sums by the same reference.
+  /// Adds sums by the same offset.
   VISPLAY_HD void add(double s, double w, double q) { sum += s, weighted += w, squares += q; }
 
-  VISPLAY_HD double log_prob(float x, double factor) const {
-    return ln2 * ((double(x) - double(reference)) * factor - std::log2(sum));
+  VISPLAY_HD double log_prob(float x, float factor) const {
+    return ln2 * (double(x) * double(factor) - offset - std::log2(sum));
   }
-  VISPLAY_HD double log_sum_exp(double factor) const {
-    return ln2 * (double(reference) * factor + std::log2(sum));
-  }
+  VISPLAY_HD double log_sum_exp() const { return ln2 * (offset + std::log2(sum)); }
   VISPLAY_HD double entropy() const { return ln2 * (std::log2(sum) - weighted / sum); }
   VISPLAY_HD double sum_of_squares() const { return squares / (sum * sum); }
 };

@@ -33,7 +33,8 @@ struct Largest {
 /// As compiled for one level. `factor` is c.
 template <class Number>
 struct LogProbPasses {
-  void (*sums)(const Number* row, std::size_t vocabulary, double factor, RowSums*, Largest*);
+  void (*sums)(const Number* row, std::size_t vocabulary, float factor, bool squares, RowSums*,
+               Largest*);
   void (*gradient)(Number* row, std::size_t vocabulary, float factor, const RowSlope&);
 };
 
@@ -49,7 +50,8 @@ constexpr std::size_t pair = 2 * std::size_t(Pack::lanes);
 constexpr std::size_t chunk = 1024;  // logits: stay in the first cache for a second look
 
 /// Two packs at once, in an order of their own for BFloat16; `store_two` undoes it.
-inline void load_two(const float* from, Lanes& a, Lanes& b) {
+template <class Number>
+inline void load_two(const Number* from, Lanes& a, Lanes& b) {
   a = load(from).v, b = load(from + Pack::lanes).v;
 }
 inline void load_two(const BFloat16* from, Lanes& a, Lanes& b) {
@@ -57,7 +59,8 @@ inline void load_two(const BFloat16* from, Lanes& a, Lanes& b) {
   std::memcpy(&words, from, sizeof words);
   a = std::bit_cast<Lanes>(words << 16), b = std::bit_cast<Lanes>(words & -65536);
 }
-inline void store_two(float* to, const Lanes& a, const Lanes& b) {
+template <class Number>
+inline void store_two(Number* to, const Lanes& a, const Lanes& b) {
   store(to, Pack(a)), store(to + Pack::lanes, Pack(b));
 }
 /// Upper halves rounded to nearest even.
@@ -71,7 +74,7 @@ inline void store_two(BFloat16* to, const Lanes& a, const Lanes& b) {
 }
 
 #if defined(__AVX512F__) && !defined(__clang__)
-constexpr bool scales = true;  // an instruction scales by powers of two, to 0 and infinity
+constexpr bool scales = true;  // an instruction scales by powers of two, to 0 and to infinity
 #else
 constexpr bool scales = false;
 #endif
@@ -94,27 +97,48 @@ inline Lanes larger(const Lanes& a, const Lanes& b) {
 
 /// y, at least so large that its power is as good as zero, and times y too: a masked logit is
 /// -infinity. NaN stays.
-inline Lanes bounded_below(const Lanes& y) { return larger(Lanes{} - (scales ? 1000.f : 126.f), y); }
+inline Lanes bounded_below(const Lanes& y) {
+  return larger(Lanes{} - (scales ? 1000.f : 126.f), y);
+}
 
+#if defined(__AVX512F__) && !defined(__clang__)
+/// 2^(i / 32)
+constexpr Lanes roots[2] = {
+    {1.f, 1.02189715f, 1.04427378f, 1.06714040f, 1.09050773f, 1.11438674f, 1.13878863f, 1.16372485f,
+     1.18920712f, 1.21524736f, 1.24185781f, 1.26905096f, 1.29683955f, 1.32523664f, 1.35425555f,
+     1.38390988f},
+    {1.41421356f, 1.44518081f, 1.47682615f, 1.50916443f, 1.54221083f, 1.57598084f, 1.61049033f,
+     1.64575548f, 1.68179283f, 1.71861930f, 1.75625216f, 1.79470907f, 1.83400809f, 1.87416763f,
+     1.91520656f, 1.95714412f}};
+
+/// 2^y for y that is not infinite, relative error below 2e-7; infinity from 128. With n the multiple
+/// of 1 / 32 next to y: 2^floor(n), the root that n's last bits choose, and a parabola for the rest.
+inline Lanes power_of_two(const Lanes& y) {
+  constexpr float to_32nds = 393216.f;  // 1.5 * 2^18
+  constexpr int round_to_nearest = 4;
+  const Lanes shifted = y + to_32nds, n = shifted - to_32nds, f = y - n;
+  const Lanes root = __builtin_ia32_vpermt2varps512_mask(std::bit_cast<PackIntegers>(shifted),
+                                                         roots[0], roots[1], (unsigned short)(-1));
+  const Lanes more = (f * 0.240226507f + 0.693157344f) * f;
+  return __builtin_ia32_scalefps512_mask(root * more + root, n, Lanes{}, (unsigned short)(-1),
+                                         round_to_nearest);
+}
+#else
 /// 2^y for y that is bounded below, relative error below 2e-7 up to 127; beyond, so large that a sum
 /// shows it.
 inline Lanes power_of_two(const Lanes& y) {
   constexpr float to_integer = 12582912.f;  // 1.5 * 2^23
-  const Lanes t = scales ? y : -larger(Lanes{} - 127.f, -y);
+  const Lanes t = -larger(Lanes{} - 127.f, -y);
   const Lanes shifted = t + to_integer, n = shifted - to_integer, f = t - n;
   Lanes p = f * 0.00132669706f + 0.00967545994f;
   p = p * f + 0.0555074252f;
   p = p * f + 0.240226217f;
   p = p * f + 0.693146944f;
   p = p * f + 1.00000012f;
-#if defined(__AVX512F__) && !defined(__clang__)
-  constexpr int round_to_nearest = 4;
-  return __builtin_ia32_scalefps512_mask(p, n, Lanes{}, (unsigned short)(-1), round_to_nearest);
-#else
   return std::bit_cast<Lanes>(std::bit_cast<PackIntegers>(p) +
                               (std::bit_cast<PackIntegers>(shifted) << 23));
-#endif
 }
+#endif
 
 /// @param count  a multiple of pair
 template <class Number>
@@ -137,17 +161,37 @@ struct ChunkSums {
   double sum, weighted, squares;
 };
 
-template <class Number>
-inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, float reference) {
+/// How y = c x - r is rounded once at most: as a fused multiply-add, or from a difference of logits.
+struct Reference {
+#if defined(__FMA__)
+  static constexpr bool fused = true;
+#else
+  static constexpr bool fused = false;
+#endif
+  float value = 0;  ///< fused: r, else r / c
+
+  static Reference of(float logit, float factor) { return {fused ? logit * factor : logit}; }
+  [[nodiscard]] double offset(float factor) const {
+    return fused ? double(value) : double(value) * double(factor);
+  }
+  [[nodiscard]] Lanes y_of(const Lanes& x, float factor) const {
+    return fused ? x * factor - value : (x - value) * factor;
+  }
+};
+
+/// @tparam bounded  whether a y may be -infinity
+template <bool squares, bool bounded, class Number>
+inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, Reference reference) {
   Lanes sum_a{}, sum_b{}, weighted_a{}, weighted_b{}, squares_a{}, squares_b{};
   for (std::size_t at = 0; at < count; at += pair) {
     Lanes a, b;
     load_two(from + at, a, b);
-    a = bounded_below((a - reference) * factor), b = bounded_below((b - reference) * factor);
+    a = reference.y_of(a, factor), b = reference.y_of(b, factor);
+    if constexpr (bounded) a = bounded_below(a), b = bounded_below(b);
     const Lanes power_a = power_of_two(a), power_b = power_of_two(b);
     sum_a += power_a, sum_b += power_b;
     weighted_a += power_a * a, weighted_b += power_b * b;
-    squares_a += power_a * power_a, squares_b += power_b * power_b;
+    if constexpr (squares) squares_a += power_a * power_a, squares_b += power_b * power_b;
   }
   const auto total = [](const Lanes& a, const Lanes& b) {
     PackSum sum;
@@ -157,27 +201,48 @@ inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, fl
   return {total(sum_a, sum_b), total(weighted_a, weighted_b), total(squares_a, squares_b)};
 }
 
-/// Adds a chunk. The reference is the largest of the first chunk with a logit that is not masked;
-/// only where that turns out much too small it is raised.
-template <class Number>
-inline void add_chunk(const Number* from, std::size_t count, double factor, RowSums& row,
-                      bool& has_reference) {
-  constexpr double too_large = 0x1p60;  // whose square a float still holds
-  const auto refer = [&] {
+/// The sums of a row, chunk after chunk. The reference is the largest logit of the first chunk with
+/// one that is not masked; only where that turns out much too small it is raised. Masked logits are
+/// looked for only after a chunk has shown that there are some.
+template <bool squares, class Number>
+class RowPass {
+ public:
+  explicit RowPass(float factor) : factor_(factor) {}
+
+  void add(const Number* from, std::size_t count) {
+    constexpr double too_large = 0x1p60;  // whose square a float still holds
+    if (!has_reference_) raise_reference(from, count);
+    ChunkSums sums = sums_of_chunk(from, count);
+    if (!(sums.sum < too_large && sums.weighted == sums.weighted)) {  // a masked logit gives NaN
+      raise_reference(from, count);
+      bounded_ = true;
+      sums = sums_of_chunk(from, count);
+    }
+    sums_.add(sums.sum, sums.weighted, sums.squares);
+  }
+  [[nodiscard]] const RowSums& sums() const { return sums_; }
+
+ private:
+  ChunkSums sums_of_chunk(const Number* from, std::size_t count) const {
+    return bounded_ ? sums_of<squares, true>(from, count, factor_, reference_)
+                    : sums_of<squares, !scales>(from, count, factor_, reference_);
+  }
+  void raise_reference(const Number* from, std::size_t count) {
     const float largest = largest_of(from, count);
     if (!(largest > -std::numeric_limits<float>::max())) return;
-    if (!has_reference) row.reference = largest;
-    has_reference = true;
-    if (largest > row.reference) row.refer_to(largest, factor);
-  };
-  if (!has_reference) refer();
-  ChunkSums sums = sums_of(from, count, float(factor), row.reference);
-  if (!(sums.sum < too_large)) {
-    refer();
-    sums = sums_of(from, count, float(factor), row.reference);
+    const Reference reference = Reference::of(largest, factor_);
+    if (has_reference_ && !(reference.value > reference_.value)) return;
+    const double offset = reference.offset(factor_);
+    has_reference_ ? sums_.refer_to(offset) : void(sums_.offset = offset);
+    has_reference_ = true;
+    reference_ = reference;
   }
-  row.add(sums.sum, sums.weighted, sums.squares);
-}
+
+  float factor_;
+  bool has_reference_ = false, bounded_ = false;
+  Reference reference_;
+  RowSums sums_;
+};
 
 template <class Number>
 inline void collect(const Number* from, std::size_t count, std::size_t begin, Largest& largest) {
@@ -185,14 +250,12 @@ inline void collect(const Number* from, std::size_t count, std::size_t begin, La
     if (const float x = from[at]; largest.takes(x)) largest.put(x, std::int32_t(begin + at));
 }
 
-template <class Number>
-void sums(const Number* row, std::size_t vocabulary, double factor, RowSums* out,
-          Largest* largest) {
-  RowSums result;
-  bool has_reference = false;
+template <bool squares, class Number>
+RowSums sums_of_row(const Number* row, std::size_t vocabulary, float factor, Largest* largest) {
+  RowPass<squares, Number> pass(factor);
   const auto add = [&](const Number* from, std::size_t padded, std::size_t count,
                        std::size_t begin) {
-    add_chunk(from, padded, factor, result, has_reference);
+    pass.add(from, padded);
     if (largest && largest->takes(largest_of(from, padded))) collect(from, count, begin, *largest);
   };
   std::size_t begin = 0;
@@ -203,7 +266,14 @@ void sums(const Number* row, std::size_t vocabulary, double factor, RowSums* out
       last[i] = i < count ? row[begin + i] : Number(-std::numeric_limits<float>::infinity());
     add(last, (count + pair - 1) / pair * pair, count, begin);
   }
-  *out = result;
+  return pass.sums();
+}
+
+template <class Number>
+void sums(const Number* row, std::size_t vocabulary, float factor, bool squares, RowSums* out,
+          Largest* largest) {
+  *out = squares ? sums_of_row<true>(row, vocabulary, factor, largest)
+                 : sums_of_row<false>(row, vocabulary, factor, largest);
 }
 
 template <class Number>

@@ -10,5 +10,6 @@ LogProbPasses<Number> log_probs_passes_at() {
 }
 template LogProbPasses<float> log_probs_passes_at<unit_simd_level, float>();
 template LogProbPasses<BFloat16> log_probs_passes_at<unit_simd_level, BFloat16>();
+template LogProbPasses<Float16> log_probs_passes_at<unit_simd_level, Float16>();
 
 }  // namespace visplay::log_probs_detail

@@ -35,10 +35,13 @@ inline std::span<const float> const_span_of(const at::Tensor& t) {
 }
 
 inline FloatType float_type_of(const at::Tensor& t) {
-  check(t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16),
-        "linear_log_probs: expected float32 or bfloat16 on the CPU, got {} on {}",
-        c10::toString(t.scalar_type()), t.device().str());
-  return t.scalar_type() == at::kFloat ? FloatType::float32 : FloatType::bfloat16;
+  const at::ScalarType type = t.scalar_type();
+  check(t.is_cpu() && (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf),
+        "linear_log_probs: expected float32, bfloat16 or float16 on the CPU, got {} on {}",
+        c10::toString(type), t.device().str());
+  return type == at::kFloat  ? FloatType::float32
+         : type == at::kHalf ? FloatType::float16
+                             : FloatType::bfloat16;
 }
 
 inline FloatMatrix matrix_of(const at::Tensor& t) {

@@ -55,7 +55,7 @@ VISPLAY_DEVICE RowSums merge_sums(B& block, const ThreadSums& mine, float factor
             scale * scale * double(mine.squares)};
   }
   sums = block_reduce<1>(block, sums, AddSums{});
-  return {reference, sums.sum, sums.weighted, sums.squares};
+  return {double(reference) * double(factor), sums.sum, sums.weighted, sums.squares};
 }
 
 /// Adds a logit by an online maximum: what is there is scaled when a larger one comes.
@@ -87,15 +87,15 @@ VISPLAY_DEVICE void log_probs_kernel(B& block, const LogProbArguments<Number>& a
     put(a.log_probs, 0), put(a.entropy, 0), put(a.log_sum_exp, 0), put(a.sum_of_squares, 0);
     return;
   }
-  const double factor = factor_of(a.temperature);
+  const float factor = factor_of(a.temperature);
   ThreadSums mine;
   for (auto j = std::size_t(block.thread()); j < a.vocabulary; j += std::size_t(block.threads()))
-    add_logit(mine, float(block.read(a.logits, row * a.stride + j)), float(factor));
-  const RowSums sums = merge_sums(block, mine, float(factor));
+    add_logit(mine, float(block.read(a.logits, row * a.stride + j)), factor);
+  const RowSums sums = merge_sums(block, mine, factor);
   const float x = float(block.read(a.logits, row * a.stride + std::size_t(target)));
   put(a.log_probs, sums.log_prob(x, factor));
   put(a.entropy, sums.entropy());
-  put(a.log_sum_exp, sums.log_sum_exp(factor));
+  put(a.log_sum_exp, sums.log_sum_exp());
   put(a.sum_of_squares, sums.sum_of_squares());
 }
 
@@ -115,7 +115,7 @@ VISPLAY_DEVICE void log_probs_backward_kernel(B& block, const LogProbArguments<N
   block.sync();  // the target's logit is read before its owner overwrites it
   const RowSlope slope =
       slope_of(double(g), double(h), double(lse), double(entropy), double(a.temperature));
-  const float factor = float(factor_of(a.temperature)), p = expf(log_p);
+  const float factor = factor_of(a.temperature), p = expf(log_p);
   for (auto j = std::size_t(block.thread()); j < a.stride; j += std::size_t(block.threads())) {
     float gradient = 0;
     if (target >= 0 && j == std::size_t(target)) {
