@@ -36,6 +36,12 @@ PROCESSOR = {
     "temporal_patch_size": 2, "merge_size": 2, "image_mean": [0.48145466, 0.4578275, 0.40821073],
     "image_std": [0.26862954, 0.26130258, 0.27577711]}
 QUESTION = "What is in this picture?"
+TEMPLATE = """{%- for message in messages -%}
+<|im_start|>{{ message.role }}
+{% for part in message.content %}{% if part.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}<|im_end|>
+{% endfor -%}
+<|im_start|>assistant
+"""  # what `peer` writes by hand
 
 
 def make(options, work):
@@ -46,6 +52,7 @@ def make(options, work):
         for file in options.tokenizer.glob("tokenizer*.json"):
             shutil.copy(file, assets)
         (assets / "preprocessor_config.json").write_text(json.dumps(PROCESSOR))
+        (assets / "chat_template.jinja").write_text(TEMPLATE)
         (work / "config.json").write_text(json.dumps(CONFIG))
         subprocess.run([options.programs / "visplay_sft", "--new", work / "config.json", "--tokenizer", assets, "--dtype",
                         "bfloat16", "--steps", "0", "--out", model], check=True)
@@ -68,6 +75,10 @@ def measured(command):
     if child.returncode:
         raise SystemExit(f"{command[0]} failed:\n{text[-2000:]}")
     return text, time.monotonic() - start, usage.ru_maxrss / 2**20
+
+
+def timings(text):
+    return next(line for line in text.splitlines() if line.startswith("loaded in"))
 
 
 def peer(options, model, picture):
@@ -132,11 +143,11 @@ def main():
                 "--system", "", "--max_new_tokens", options.new, "--dtype", "bfloat16", "--threads", options.threads, "--timings"]
     for _ in range(options.rounds):
         if options.side in ("both", "ours"):
-            print("ours         ", measured(generate)[0].strip().splitlines()[-1], flush=True)
+            print("ours         ", timings(measured(generate)[0]), flush=True)
         if options.side == "both":
             command = [sys.executable, __file__, "--side", "peer", "--tokenizer", options.tokenizer, "--work", options.work,
                        "--new", options.new, "--threads", options.threads]
-            print("transformers ", measured(command)[0].strip().splitlines()[-1], flush=True)
+            print("transformers ", timings(measured(command)[0]), flush=True)
     if options.side in ("both", "train"):
         train(options, model, picture, options.work)
 

@@ -1,10 +1,15 @@
-// The batch that the benchmarks of objectives share: log-probs of B completions of T tokens, or of
-// any length up to T.
+// What the benchmarks of objectives share: a batch of log-probs of B completions of T tokens, or of
+// any length up to T, and what is declared of it.
 #pragma once
 
-#include <cmath>
-#include <vector>
 #include <visplay/core/rng.hpp>
+#include <visplay/loss/evaluate_plain.hpp>
+
+#include <benchmarks/work.hpp>
+
+#include <cmath>
+#include <span>
+#include <vector>
 
 #include "tests/support/token_columns.hpp"
 
@@ -31,5 +36,26 @@ struct ObjectiveBenchmarkBatch : testing::TokenColumns {
     gradient.resize(old.size());
   }
 };
+
+/// About; of GRPO with k3, whose two exponentials take 22 each.
+constexpr double grpo_flop_a_token = 70;
+
+/// Time and FLOP of a token, and the differences from float64: of the value, and of the gradient in
+/// units of its largest number. The columns lie in cache, so no bytes are declared.
+inline void declare_objective(benchmark::State& state, double flop_a_token, double value,
+                              std::span<const float> gradient, const PlainEvaluation& exact) {
+  using benchmark::Counter;
+  const auto tokens = double(gradient.size());
+  state.counters["a_token"] =
+      Counter(tokens, Counter::kIsIterationInvariantRate | Counter::kInvert);
+  declare(state, {.flop = flop_a_token * tokens});
+  double most = 0, worst = 0;
+  for (std::size_t t = 0; t < gradient.size(); ++t) {
+    most = larger(most, std::abs(exact.log_prob_gradient[t]));
+    worst = larger(worst, std::abs(double(gradient[t]) - exact.log_prob_gradient[t]));
+  }
+  declare_error(state, std::abs(value - exact.value), 1e-6);
+  declare_error(state, worst / most, 3e-6);
+}
 
 }  // namespace visplay

@@ -183,6 +183,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/resample.hpp
     kernels/tiles.hpp)
 set(VISPLAY_CORE_BODIES
+    core/error.ipp
     core/huge_buffer.ipp
     core/parallel.ipp
     core/settings.ipp

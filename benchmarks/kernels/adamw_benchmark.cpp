@@ -1,15 +1,15 @@
-// A step of AdamW with clipping over N million elements in tensors of 8 million; `bytes_per_second`
-// counts what must be moved (32 and 12 bytes an element). benchmarks/peers/adamw.py runs torch beside it.
+// A step of AdamW with clipping over N million elements in tensors of 8 million; 32 and 12 bytes an
+// element. The first step is compared with float64. benchmarks/peers/adamw.py runs torch beside it.
 //
 //   adamw_float32/millions/threads
 //   adamw_compact/millions/threads          bfloat16 weights and gradients, 8-bit moments
 //   adamw_at/level/compact                  16 million on one thread, at a level of instruction set
-#include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/adamw.hpp>
 
-#include <benchmark/benchmark.h>
+#include <benchmarks/work.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 
 namespace {
@@ -29,19 +29,25 @@ std::vector<Number> pattern(std::size_t n, float scale) {
   return x;
 }
 
+// FLOP: of the norm and the update; those of a number in 8 bits are coding and roots without division.
 struct Float32 {
-  static constexpr double bytes = 32;
+  using Number = float;
+  static constexpr Work an_element{.flop = 17, .read = 20, .written = 12};
+  static constexpr double weight_bound = 1e-7, moment_bound = 1e-5;
   using Tensor = AdamWTensor;
   struct State {
     std::vector<float> weights, gradients, first, second;
     explicit State(std::size_t n)
         : weights(pattern<float>(n, 1)), gradients(pattern<float>(n, 1e-3f)), first(n), second(n) {}
     Tensor view() { return {weights, gradients, first, second, 0.01f}; }
+    [[nodiscard]] double moment(std::size_t i) const { return double(first[i]); }
   };
 };
 
 struct Compact {
-  static constexpr double bytes = 12;
+  using Number = BFloat16;
+  static constexpr Work an_element{.flop = 36, .read = 8, .written = 4};
+  static constexpr double weight_bound = 0x1p-8, moment_bound = 0.13;  // steps of the codes
   using Tensor = CompactAdamWTensor;
   struct State {
     std::vector<BFloat16> weights, gradients;
@@ -49,28 +55,58 @@ struct Compact {
     explicit State(std::size_t n)
         : weights(pattern<BFloat16>(n, 1)), gradients(pattern<BFloat16>(n, 1e-3f)), moments(n) {}
     Tensor view() { return {weights, gradients, &moments, 0.01f}; }
+    [[nodiscard]] double moment(std::size_t i) const { return double(moments.first_at(i)); }
   };
 };
+
+/// The first elements of a tensor after the first step, from moments of zero, against the formula.
+template <class Kind>
+void compare_with_float64(benchmark::State& state, const typename Kind::State& tensor,
+                          const AdamWStep& step, double norm) {
+  using Number = typename Kind::Number;
+  constexpr std::size_t some = 4096;
+  const auto weights = pattern<Number>(some, 1), gradients = pattern<Number>(some, 1e-3f);
+  const double scale = std::min(1., step.max_grad_norm / (norm + 1e-6));
+  double worst_weight = 0, worst_moment = 0;  // absolute, relative
+  for (std::size_t i = 0; i < some; ++i) {
+    const double g = scale * double(gradients[i]), moment = (1 - step.beta1) * g;
+    const double weight = (1 - step.learning_rate * double(0.01f)) * double(weights[i]) -
+                          step.learning_rate * g / (std::abs(g) + step.eps);
+    worst_weight = larger(worst_weight, std::abs(double(tensor.weights[i]) - weight));
+    if (std::abs(double(gradients[i])) > 1e-5)  // far above the smallest code of 8 bits
+      worst_moment = larger(worst_moment, std::abs(tensor.moment(i) / moment - 1));
+  }
+  declare_error(state, worst_weight, Kind::weight_bound);
+  declare_error(state, worst_moment, Kind::moment_bound);
+}
 
 template <class Kind>
 void step_repeatedly(benchmark::State& state, std::size_t millions, int threads) {
   std::deque<typename Kind::State> states;
   std::vector<typename Kind::Tensor> views;
   std::size_t left = millions * 1000000;
-  for (const std::size_t all = left; left > 0;) {
+  double squares = 0;
+  while (left > 0) {
     const std::size_t n = std::min(left, tensor_elements);
     views.push_back(states.emplace_back(n).view());
+    for (const auto& g : states.back().gradients) squares += double(g) * double(g);
     left -= n;
-    state.counters["elements"] = double(all);
   }
   ThreadPool pool(threads);
   AdamWStep step{.learning_rate = 1e-6, .max_grad_norm = 1};
-  for (auto _ : state) {
-    double norm = adamw_step(std::span<const typename Kind::Tensor>(views), step, pool);
-    benchmark::DoNotOptimize(norm);
+  const auto take = [&] {
+    const double norm = adamw_step(std::span<const typename Kind::Tensor>(views), step, pool);
     ++step.step;
-  }
-  state.SetBytesProcessed(std::int64_t(Kind::bytes * double(millions) * 1e6) * state.iterations());
+    return norm;
+  };
+  const AdamWStep first = step;
+  const double norm = take();
+  declare_error(state, std::abs(norm / std::sqrt(squares) - 1), 1e-6);
+  compare_with_float64<Kind>(state, states.front(), first, norm);
+  for (auto _ : state) benchmark::DoNotOptimize(take());
+  const double elements = double(millions) * 1e6;
+  constexpr Work each = Kind::an_element;
+  declare(state, {each.flop * elements, each.read * elements, each.written * elements});
 }
 
 void adamw_float32(benchmark::State& state) {
@@ -80,11 +116,9 @@ void adamw_compact(benchmark::State& state) {
   step_repeatedly<Compact>(state, std::size_t(state.range(0)), int(state.range(1)));
 }
 void adamw_at(benchmark::State& state) {
-  const auto level = SimdLevel(state.range(0)), best = best_simd_level();
-  if (level > best) return state.SkipWithError("this processor cannot run it");
-  set_simd_level(level);
+  const AtLevel level(state, state.range(0));
+  if (!level) return;
   state.range(1) ? step_repeatedly<Compact>(state, 16, 1) : step_repeatedly<Float32>(state, 16, 1);
-  set_simd_level(best);
 }
 
 void sizes(benchmark::internal::Benchmark* b) {

@@ -1,6 +1,6 @@
 // The fused head: N tokens, hidden size H, vocabulary V, bfloat16 unless the name says otherwise.
-// FLOP: 2NHV without gradient, 8NHV with it (the logits are computed twice). bytes: hidden states and
-// head once, gradients once.
+// FLOP: 2NHV without gradient, 8NHV with it (the logits are computed twice). Bytes: hidden states and
+// head read once, gradients written once. Token 0 is compared with float64.
 // benchmarks/peers/linear_log_probs.py runs the peers beside it.
 //
 //   linear_log_probs/level/N/H/V/threads                 log-prob and entropy
@@ -8,13 +8,14 @@
 //   linear_log_probs_float32/level/N/H/V/threads         float32 inputs
 #include <visplay/core/huge_buffer.hpp>
 #include <visplay/core/rng.hpp>
-#include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/linear_log_probs.hpp>
 
-#include <benchmark/benchmark.h>
+#include <benchmarks/work.hpp>
 
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <numeric>
 #include <vector>
 
 namespace {
@@ -59,6 +60,17 @@ struct Batch {
         std::memcpy(at + 2 * i, reinterpret_cast<const char*>(&bits) + 2, 2);
     }
   }
+  void read_row(HugeBuffer& buffer, std::int64_t row, std::vector<double>& to) const {
+    const std::byte* from = buffer.reserve(0) + size(row);
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      std::uint32_t bits = 0;
+      if (type == FloatType::float32)
+        std::memcpy(&bits, from + 4 * i, 4);
+      else
+        std::memcpy(reinterpret_cast<char*>(&bits) + 2, from + 2 * i, 2);
+      to[i] = double(std::bit_cast<float>(bits));
+    }
+  }
   [[nodiscard]] LinearLogProbsInput input() {
     return {{hidden.reserve(0), type, tokens, depth, depth},
             {head.reserve(0), type, vocabulary, depth, depth},
@@ -70,50 +82,70 @@ struct Batch {
   }
 };
 
-void declare(benchmark::State& state, const Batch& batch, int products, int transfers) {
-  using benchmark::Counter;
-  const double flop =
-      2. * products * double(batch.tokens) * double(batch.depth) * double(batch.vocabulary);
-  const double bytes = transfers * double(batch.size(batch.tokens) + batch.size(batch.vocabulary));
-  state.counters["FLOP"] = Counter(flop, Counter::kIsIterationInvariantRate);
-  state.counters["bytes"] = Counter(bytes, Counter::kIsIterationInvariantRate);
-}
-
-bool set_level(benchmark::State& state) {
-  const auto level = SimdLevel(state.range(0));
-  if (level > best_simd_level()) {
-    state.SkipWithError("this processor cannot run it");
-    return false;
+/// Against the formulas of linear_log_probs.hpp in double, of token 0: log-prob, entropy and, if it was
+/// wanted, the gradient of its hidden state in units of the largest number in it.
+void compare_with_float64(benchmark::State& state, Batch& batch, bool gradient) {
+  const auto depth = std::size_t(batch.depth);
+  std::vector<double> hidden(depth), weights(depth), slope(depth);
+  batch.read_row(batch.hidden, 0, hidden);
+  std::vector<double> log_p;
+  double sum = 0, entropy = 0;
+  for (std::int64_t v = 0; v < batch.vocabulary; ++v) {
+    batch.read_row(batch.head, v, weights);
+    log_p.push_back(std::inner_product(hidden.begin(), hidden.end(), weights.begin(), 0.));
+    sum += std::exp(log_p.back());
   }
-  set_simd_level(level);
-  return true;
+  const double log_sum = std::log(sum);
+  for (double& x : log_p) x -= log_sum, entropy -= std::exp(x) * x;
+  const auto target = std::size_t(batch.targets[0]);
+  declare_error(state, std::abs(double(batch.log_probs[0]) - log_p[target]), 1e-5);
+  declare_error(state, std::abs(double(batch.entropy[0]) - entropy), 3e-5);
+  if (!gradient) return;
+  for (std::size_t v = 0; v < log_p.size(); ++v) {
+    batch.read_row(batch.head, std::int64_t(v), weights);
+    const double by_logit = double(batch.coefficients[0]) * ((v == target) - std::exp(log_p[v]));
+    for (std::size_t d = 0; d < depth; ++d) slope[d] += by_logit * weights[d];
+  }
+  std::vector<double> found(depth);
+  batch.read_row(batch.hidden_gradient, 0, found);
+  double most = 0, worst = 0;
+  for (std::size_t d = 0; d < depth; ++d) {
+    most = larger(most, std::abs(slope[d]));
+    worst = larger(worst, std::abs(found[d] - slope[d]));
+  }
+  declare_error(state, worst / most, 0x1p-8);
 }
 
-void run_forward(benchmark::State& state, FloatType type) {
-  if (!set_level(state)) return;
+void run(benchmark::State& state, FloatType type, bool with_gradient) {
+  const AtLevel level(state, state.range(0));
+  if (!level) return;
   Batch batch(state, type);
   ThreadPool pool(int(state.range(4)));
-  for (auto _ : state)
-    linear_log_probs(batch.input(), {.log_probs = batch.log_probs, .entropy = batch.entropy}, pool);
-  declare(state, batch, 1, 1);
-}
-
-void linear_log_probs(benchmark::State& state) { run_forward(state, FloatType::bfloat16); }
-void linear_log_probs_float32(benchmark::State& state) { run_forward(state, FloatType::float32); }
-
-void linear_log_probs_with_gradient(benchmark::State& state) {
-  if (!set_level(state)) return;
-  Batch batch(state, FloatType::bfloat16);
-  const LinearLogProbsGradient gradient = batch.gradient();
-  ThreadPool pool(int(state.range(4)));
+  const LinearLogProbsOutput output{.log_probs = batch.log_probs, .entropy = batch.entropy};
   const auto coefficients = [&](auto, auto) {
     return LinearLogProbsCoefficients{batch.coefficients, {}};
   };
-  for (auto _ : state)
-    visplay::linear_log_probs_with_gradient(
-        batch.input(), {.log_probs = batch.log_probs, .entropy = batch.entropy}, coefficients,
-        gradient, pool);
-  declare(state, batch, 4, 2);
+  const auto gradient = with_gradient ? batch.gradient() : LinearLogProbsGradient{};
+  const auto compute = [&] {
+    if (with_gradient)
+      visplay::linear_log_probs_with_gradient(batch.input(), output, coefficients, gradient, pool);
+    else
+      visplay::linear_log_probs(batch.input(), output, pool);
+  };
+  compute();  // touches all memory once
+  compare_with_float64(state, batch, with_gradient);
+  for (auto _ : state) compute();
+  const auto bytes = double(batch.size(batch.tokens) + batch.size(batch.vocabulary));
+  const double product = 2 * double(batch.tokens) * double(batch.depth) * double(batch.vocabulary);
+  declare(state, {.flop = (with_gradient ? 4 : 1) * product,
+                  .read = bytes,
+                  .written = with_gradient ? bytes : 0});
+}
+
+void linear_log_probs(benchmark::State& state) { run(state, FloatType::bfloat16, false); }
+void linear_log_probs_float32(benchmark::State& state) { run(state, FloatType::float32, false); }
+void linear_log_probs_with_gradient(benchmark::State& state) {
+  run(state, FloatType::bfloat16, true);
 }
 
 constexpr int avx512 = int(SimdLevel::avx512), pairs = int(SimdLevel::avx512_bf16),

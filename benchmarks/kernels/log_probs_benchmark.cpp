@@ -1,15 +1,15 @@
-// Log-prob and entropy from logits [N, V], forward and in-place backward. `bytes_per_second` counts one
-// read forward, one read and one write backward; `read_bandwidth` is the measured roof beside it.
+// Log-prob and entropy from logits [N, V], forward and in-place backward: one read forward, one read
+// and one write backward. Rows 0 and N - 1 are compared with float64.
 // benchmarks/peers/log_probs.py runs TRL beside it.
 //
 //   log_probs_forward/N/V/bfloat16/threads       log_probs_backward/...       log_probs_both/...
-//   read_bandwidth/threads                       sum of 512 MiB
 #include <visplay/core/rng.hpp>
-#include <visplay/kernels/adamw.hpp>
 #include <visplay/kernels/log_probs.hpp>
 
-#include <benchmark/benchmark.h>
+#include <benchmarks/work.hpp>
 
+#include <cmath>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -50,38 +50,72 @@ struct Rows {
   }
 };
 
-/// @param trips  over the logits that a call makes, reading and writing
-template <class Number, class Call>
-void call_repeatedly(benchmark::State& state, double trips, const Call& call) {
-  Rows<Number> rows(std::size_t(state.range(0)), std::size_t(state.range(1)));
-  ThreadPool pool(int(state.range(3)));
-  rows.forward(pool);
-  for (auto _ : state) {
-    call(rows, pool);
-    benchmark::ClobberMemory();
-  }
-  state.SetBytesProcessed(std::int64_t(trips * double(rows.logits.size() * sizeof(Number))) *
-                          state.iterations());
-}
-template <class Call>
-void call_either(benchmark::State& state, double trips, const Call& call) {
-  state.range(2) ? call_repeatedly<BFloat16>(state, trips, call)
-                 : call_repeatedly<float>(state, trips, call);
+/// log p of each token of a row whose logits need no shift to be exponentiated.
+template <class Number>
+std::vector<double> exact_log_probs(const Rows<Number>& rows, std::size_t row) {
+  const Number* const x = rows.logits.data() + row * rows.vocabulary;
+  std::vector<double> log_p(x, x + rows.vocabulary);
+  double sum = 0;
+  for (const double logit : log_p) sum += std::exp(logit);
+  const double log_sum = std::log(sum);
+  for (double& logit : log_p) logit -= log_sum;
+  return log_p;
 }
 
-void forward_pass(benchmark::State& state) {
-  call_either(state, 1, [](auto& rows, ThreadPool& pool) { rows.forward(pool); });
+/// Both passes against their formulas; leaves a gradient where the logits were if `backward`.
+template <class Number>
+void compare_with_float64(benchmark::State& state, Rows<Number>& rows, bool backward,
+                          ThreadPool& pool) {
+  const std::size_t some[] = {0, rows.rows - 1};
+  std::vector<double> exact[2];
+  double entropy[2] = {};
+  for (int i = 0; i < 2; ++i) exact[i] = exact_log_probs(rows, some[i]);
+  rows.forward(pool);
+  if (backward) rows.backward(pool);
+  for (int i = 0; i < 2; ++i) {
+    const std::size_t r = some[i];
+    const auto target = std::size_t(rows.targets[r]);
+    for (const double log_p : exact[i]) entropy[i] -= std::exp(log_p) * log_p;
+    declare_error(state, std::abs(double(rows.log_probs[r]) - exact[i][target]), 1e-5);
+    declare_error(state, std::abs(double(rows.entropy[r]) - entropy[i]), 3e-5);
+    if (!backward) continue;
+    double worst = 0;  // relative
+    for (std::size_t j = 0; j < rows.vocabulary; ++j) {
+      const double log_p = exact[i][j], p = std::exp(log_p);
+      const double slope =
+          double(rows.g[r]) * ((j == target) - p) - double(rows.h[r]) * p * (log_p + entropy[i]);
+      const double found = double(rows.logits[r * rows.vocabulary + j]);
+      worst = larger(worst, std::abs(found / slope - 1));
+    }
+    declare_error(state, worst, std::is_same_v<Number, float> ? 1e-5 : 0x1p-8 + 1e-5);
+  }
 }
-// Again and again over its own result, which by then is near zero: as much work as the first time.
-void backward_pass(benchmark::State& state) {
-  call_either(state, 2, [](auto& rows, ThreadPool& pool) { rows.backward(pool); });
+
+// A logit costs 14 FLOP in each direction: y = c x - r, 2^y (nine), two sums or a slope and a product.
+// The backward pass runs again and again over its own result, which by then is near zero: as much work
+// as the first time.
+template <class Number>
+void call_repeatedly(benchmark::State& state, bool forward, bool backward) {
+  Rows<Number> rows(std::size_t(state.range(0)), std::size_t(state.range(1)));
+  ThreadPool pool(int(state.range(3)));
+  compare_with_float64(state, rows, backward, pool);
+  for (auto _ : state) {
+    if (forward) rows.forward(pool);
+    if (backward) rows.backward(pool);
+    benchmark::ClobberMemory();
+  }
+  const auto logits = double(rows.logits.size()), bytes = logits * double(sizeof(Number));
+  const double trips = forward + backward;
+  declare(state, {.flop = 14 * trips * logits, .read = trips * bytes, .written = backward * bytes});
 }
-void both_passes(benchmark::State& state) {
-  call_either(state, 3, [](auto& rows, ThreadPool& pool) {
-    rows.forward(pool);
-    rows.backward(pool);
-  });
+void call_either(benchmark::State& state, bool forward, bool backward) {
+  state.range(2) ? call_repeatedly<BFloat16>(state, forward, backward)
+                 : call_repeatedly<float>(state, forward, backward);
 }
+
+void forward_pass(benchmark::State& state) { call_either(state, true, false); }
+void backward_pass(benchmark::State& state) { call_either(state, false, true); }
+void both_passes(benchmark::State& state) { call_either(state, true, true); }
 void shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"N", "V", "bfloat16", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
   for (const int threads : {1, 2}) {
@@ -93,18 +127,5 @@ void shapes(benchmark::internal::Benchmark* b) {
 BENCHMARK(forward_pass)->Name("log_probs_forward")->Apply(shapes);
 BENCHMARK(backward_pass)->Name("log_probs_backward")->Apply(shapes);
 BENCHMARK(both_passes)->Name("log_probs_both")->Apply(shapes);
-
-/// The norm of AdamW does a multiplication and an addition a number: it waits for memory alone.
-void read_bandwidth(benchmark::State& state) {
-  std::vector<float> numbers(128 << 20, 1.f);
-  const AdamWTensor tensor{numbers, numbers, numbers, numbers, 0};
-  ThreadPool pool(int(state.range(0)));
-  for (auto _ : state) {
-    double norm = gradient_norm(std::span(&tensor, 1), pool);
-    benchmark::DoNotOptimize(norm);
-  }
-  state.SetBytesProcessed(std::int64_t(numbers.size() * sizeof(float)) * state.iterations());
-}
-BENCHMARK(read_bandwidth)->ArgNames({"threads"})->Arg(1)->Arg(2)->UseRealTime();
 
 }  // namespace

@@ -1,16 +1,16 @@
 // Objective, gradient and metrics of a batch of log-probs. B completions of T tokens each; `a_token`
-// is the time of one token. benchmarks/peers/objective.py runs the peers beside it.
+// is the time of one token. Value and gradient are compared with float64 (loss/evaluate_plain.hpp).
+// benchmarks/peers/objective.py runs the peers beside it.
 //
 //   objective/B/T/threads                   evaluate, GRPO with k3
 //   objective_at/level/B/T                  the same on one thread, at a level of instruction set
 //   objective_ragged/B/T/threads            lengths between 1 and T
 //   gspo/B/T/threads                        a sequence loss: two passes inside each completion
 //   own_loss/B/T/threads                    a functor of one's own, compiled with this unit's flags
-#include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/objective.hpp>
 
-#include <benchmark/benchmark.h>
 #include <benchmarks/objective_batch.hpp>
+#include <benchmarks/work.hpp>
 
 #include <string_view>
 
@@ -31,22 +31,25 @@ struct OwnLoss {
 
 template <class Objective>
 void evaluate_repeatedly(benchmark::State& state, const Objective& objective, Batch batch,
-                         int threads) {
+                         int threads, double flop_a_token = 0) {
   ThreadPool pool(threads);
   const TokenBatch view = batch.batch();
   const BatchTotals totals = totals_of(view);
+  const auto compute = [&] {
+    return evaluate(objective, view, totals, {.log_probs = batch.gradient}, pool);
+  };
+  const double value = compute().value;
+  declare_objective(state, flop_a_token, value, batch.gradient,
+                    evaluate_plain(objective, view, totals));
   for (auto _ : state) {
-    auto report = evaluate(objective, view, totals, {.log_probs = batch.gradient}, pool);
-    benchmark::DoNotOptimize(report);
+    benchmark::DoNotOptimize(compute());
     benchmark::ClobberMemory();
   }
-  state.counters["a_token"] =
-      benchmark::Counter(double(batch.old.size()), benchmark::Counter::kIsIterationInvariantRate |
-                                                       benchmark::Counter::kInvert);
 }
 
 void objective(benchmark::State& state) {
-  evaluate_repeatedly(state, Objective{}, {state.range(0), state.range(1)}, int(state.range(2)));
+  evaluate_repeatedly(state, Objective{}, {state.range(0), state.range(1)}, int(state.range(2)),
+                      grpo_flop_a_token);
 }
 BENCHMARK(objective)
     ->ArgNames({"B", "T", "threads"})
@@ -57,11 +60,9 @@ BENCHMARK(objective)
     ->UseRealTime();
 
 void objective_at(benchmark::State& state) {
-  const auto level = SimdLevel(state.range(0)), best = best_simd_level();
-  if (level > best) return state.SkipWithError("this processor cannot run it");
-  set_simd_level(level);
-  evaluate_repeatedly(state, Objective{}, {state.range(1), state.range(2)}, 1);
-  set_simd_level(best);
+  const AtLevel level(state, state.range(0));
+  if (!level) return;
+  evaluate_repeatedly(state, Objective{}, {state.range(1), state.range(2)}, 1, grpo_flop_a_token);
 }
 BENCHMARK(objective_at)
     ->ArgNames({"level", "B", "T"})
@@ -71,7 +72,7 @@ BENCHMARK(objective_at)
 
 void objective_ragged(benchmark::State& state) {
   evaluate_repeatedly(state, Objective{}, {state.range(0), state.range(1), true},
-                      int(state.range(2)));
+                      int(state.range(2)), grpo_flop_a_token);
 }
 BENCHMARK(objective_ragged)->ArgNames({"B", "T", "threads"})->Args({64, 512, 1});
 

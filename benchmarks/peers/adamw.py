@@ -14,7 +14,7 @@ import statistics
 import time
 
 import torch
-from lib.measure import ours
+from lib.measure import ours, record
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TENSOR = 8 << 20
@@ -80,6 +80,8 @@ def main():
         rounds = sorted(their[0] / own_time[0] for their, own_time in zip(theirs, times))
         print(f"{name:14} {own * 1e3:8.1f} ms, ratio {wall / own:5.2f} (rounds {rounds[0]:.2f} to {rounds[-1]:.2f}), "
               f"wanted {WANTED[name]}", flush=True)
+        record(f"{name}, {options.millions} M", "torch fused float32 + clip_grad_norm_", own, wall, wanted=WANTED[name],
+               note=f"{options.threads} threads")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,12 @@ import time
 import nltk
 import numpy
 import sklearn
+from lib.measure import record
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from sklearn.cluster import AgglomerativeClustering
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+WANTED = {4096: 2000}
 METHOD = SmoothingFunction().method1
 OBJECTS = [f"{size} {thing}" for size in ("small", "large", "red", "blue", "old")
            for thing in ("car", "tree", "chart bar", "window", "dog", "sign", "bottle", "person")]
@@ -118,6 +120,8 @@ def compare(kind, texts, ours, repeats, full, pairs, draw):
         print(f"{kind:6} n={n:4} threads={threads}: ours {wall * 1e3:8.3f} ms (processor {processor * 1e3:8.3f}), "
               f"peer {peer_wall:8.3f} s (processor {peer_processor:8.3f}), ratio {peer_wall / wall:6.0f} "
               f"(processor {peer_processor / processor:6.0f}), {max(found[0][2]) + 1} clusters, {said}", flush=True)
+        record(f"diversity, {kind}, n={n}, {threads} threads", "nltk + scikit-learn", wall, peer_wall,
+               wanted=WANTED.get(n), note=said)
     return same
 
 

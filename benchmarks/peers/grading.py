@@ -19,10 +19,13 @@ import sys
 import tempfile
 import time
 
+from lib.measure import record
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/golden/make"))
 import grading  # noqa: E402  the peers with a time limit
 
+WANTED = {"ordinary": 1000}
 HOSTILE = [("9^9^9^9", "x"), ("9**9**9", "9**9**8"), ("x", "9**9**9**9"), ("9^{9^{9^9}}", "1"), ("(x+1)^{95}", "x"),
            ("1000000!", "1"), ("2^{1000}", "2^{999}"), ("\\frac{x^{40}-1}{x^{30}-1}", "x"), ("(" * 500 + "1" + ")" * 500, "1"),
            ("\\sqrt{" * 200 + "2" + "}" * 200, "2"), ("1+" * 1500 + "1", "1501"), ("\\frac{" * 300, "x"), ("-" * 4000 + "1", "1"),
@@ -106,6 +109,8 @@ def main():
             agree = sum(v[0] == s for v, s in zip(verdicts, said))
             print(f"  {peer_name}: {seconds * 1e6:.0f} us a pair, slowest {longest:.2f} s, {late} over {options.limit} s; "
                   f"ratio {seconds * 1e9 / nanoseconds:.0f}; same verdict {agree} of {len(pairs)}", flush=True)
+            record(f"grading, {name}, a pair", peer_name, nanoseconds * 1e-9, seconds, wanted=WANTED.get(name),
+                   note=f"processor time, same verdict {agree} of {len(pairs)}, {late} cut at {options.limit} s")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import PIL
 import torch
 import torchvision
 import transformers
+from lib.measure import record
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -75,6 +76,8 @@ def compare(path, file, name, ours, peer, rounds):
     print(f"{name:>9} {path:11}: ours {whole:7.1f} ms (decode {decode:6.1f}), transformers {peer_whole:7.1f} ms "
           f"(decode {peer_decode:6.1f}), ratio {peer_whole / whole:5.2f}, without decode "
           f"{(peer_whole - peer_decode) / (whole - decode):5.2f}, {'same bits' if same else 'BITS DIFFER'}", flush=True)
+    record(f"image {name}, {path}", "transformers", whole * 1e-3, peer_whole * 1e-3,
+           note=f"processor time, {'same bits' if same else 'BITS DIFFER'}")
     return same
 
 

@@ -62,6 +62,7 @@ sys.modules["wandb"] = None  # nothing here logs, and importing it takes package
 import numpy
 import torch
 import torch.nn.functional as F
+from lib.measure import record
 from torch.nn import LinearCrossEntropyOptions
 from trl.trainer.utils import entropy_from_logits, selective_log_softmax
 from verl.utils.experimental.torch_functional import FusedLinearForPPO
@@ -189,9 +190,13 @@ def compare(ours, line, peers, batch, rounds):
           f"{memory['ours'] / 2**20:.1f} MiB beyond inputs and results", flush=True)
     for name in peers:
         pairs = list(zip(times[name], own))
-        print(f"  {name:27} {median(w for w, _ in times[name]):6.2f} s, ratio {median(a[0] / b[0] for a, b in pairs):5.2f} "
-              f"(processor {median(a[1] / b[1] for a, b in pairs):5.2f}, wanted {WANTED.get(OPTIONS.level, {}).get(name, '-')}), "
+        wall, ratio = median(w for w, _ in times[name]), median(a[0] / b[0] for a, b in pairs)
+        wanted = WANTED.get(OPTIONS.level, {}).get(name)
+        print(f"  {name:27} {wall:6.2f} s, ratio {ratio:5.2f} "
+              f"(processor {median(a[1] / b[1] for a, b in pairs):5.2f}, wanted {wanted or '-'}), "
               f"memory {memory[name] / 2**20:7.1f} MiB, ratio {memory[name] / max(memory['ours'], 1):.0f}", flush=True)
+        record(f"fused head, {line}, {OPTIONS.level}", name, median(w for w, _ in own), wall, ratio, wanted,
+               f"{memory[name] / 2**20:.0f} MiB, ours {memory['ours'] / 2**20:.1f}")
 
 
 def main():

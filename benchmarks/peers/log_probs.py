@@ -16,7 +16,7 @@ import time
 sys.modules["wandb"] = None  # nothing here logs, and importing it takes packages of its own
 
 import torch
-from lib.measure import keep_freed_memory, ours
+from lib.measure import keep_freed_memory, ours, record
 from trl.trainer.utils import entropy_from_logits, selective_log_softmax
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -83,14 +83,17 @@ def main():
         times["ours forward"].append(forward["real_time"] * 1e-3)
         times["ours"].append(ours(options.ours, f"log_probs_both/{shape}", seconds)["real_time"] * 1e-3)
         roof = ours(options.ours, f"read_bandwidth/threads:{options.threads}", seconds)
-        shares.append(forward["bytes_per_second"] / roof["bytes_per_second"])
+        shares.append(forward["read"] / roof["read"])
     median = {name: statistics.median(values[1:]) for name, values in times.items()}
     for name, value in median.items():
         print(f"{name:28} {value * 1e3:9.1f} ms")
     for name in peers:
         print(f"forward + backward, against {name}: ratio {median[name] / median['ours']:.2f}, wanted {WANTED}")
+        record(f"log_probs forward + backward, N={options.rows}", name, median["ours"], median[name], wanted=WANTED)
     print(f"forward, against TRL: ratio {median['TRL forward'] / median['ours forward']:.2f}; share of the read "
           f"bandwidth measured beside it {statistics.median(shares[1:]):.2f}, wanted 0.8", flush=True)
+    record(f"log_probs forward, N={options.rows}", "TRL", median["ours forward"], median["TRL forward"],
+           note=f"{statistics.median(shares[1:]):.2f} of the read bandwidth")
 
 
 if __name__ == "__main__":

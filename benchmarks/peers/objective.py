@@ -22,7 +22,7 @@ from types import SimpleNamespace
 sys.modules["wandb"] = None  # nothing here logs, and importing it takes packages of its own
 
 import torch
-from lib.measure import keep_freed_memory, ours
+from lib.measure import keep_freed_memory, ours, record
 from trl.trainer.grpo_trainer import GRPOTrainer
 from verl.trainer.ppo import core_algos
 from verl.workers.config import ActorConfig
@@ -187,6 +187,7 @@ def main():
                       f"{own_processor * 1e6:8.1f}), {name:5} {wall * 1e6:9.1f} us (processor {processor * 1e6:9.1f}), "
                       f"ratio {wall / own_wall:6.1f} (processor {processor / own_processor:6.1f}), wanted {wanted}",
                       flush=True)
+                record(f"{kind}, B={completions} T={tokens}", name, own_wall, wall, wanted=wanted)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "tests" / "golden" / "make"))
 import mixed_text  # noqa: E402
 import numpy  # noqa: E402
 import tokenizers  # noqa: E402
+from lib.measure import record  # noqa: E402
 
 
 def timed(function, *arguments):
@@ -55,6 +56,8 @@ def compare(kind, data, ours, tokenizer, rounds):
     print(f"{kind:13} {size:6.2f} MB  ours {size / processor:7.1f} MB/s  tokenizers {size / other_processor:6.2f} MB/s  "
           f"ratio: processor {other_processor / processor:6.1f}, wall {other_wall / wall:6.1f}  "
           f"{'same ids' if same else 'IDS DIFFER'}", flush=True)
+    record(f"tokenizer, {kind}, {size:.1f} MB", "tokenizers", processor, other_processor,
+           note=f"processor time, {'same ids' if same else 'IDS DIFFER'}")
     return same
 
 

@@ -3,7 +3,6 @@
 //   objective_loss/B/T/threads
 #include <visplay/tensor/objective.hpp>
 
-#include <benchmark/benchmark.h>
 #include <benchmarks/objective_batch.hpp>
 
 namespace {
@@ -17,16 +16,17 @@ void objective_loss(benchmark::State& state) {
   const at::Tensor entropy = to_tensor(batch.entropy);
   const TokenBatch view = batch.batch();
   const BatchTotals totals = totals_of(view);
-  for (auto _ : state) {
+  const auto compute = [&] {
     log_probs.mutable_grad().reset();
     const ObjectiveLoss result =
         visplay::objective_loss(Objective{}, log_probs, entropy, view, totals, pool);
     result.loss.backward();
-    benchmark::DoNotOptimize(result.report);
-  }
-  state.counters["a_token"] =
-      benchmark::Counter(double(batch.old.size()), benchmark::Counter::kIsIterationInvariantRate |
-                                                       benchmark::Counter::kInvert);
+    return result.report;
+  };
+  const double value = compute().value;
+  declare_objective(state, grpo_flop_a_token, value, view_of(log_probs.grad()),
+                    evaluate_plain(Objective{}, view, totals));
+  for (auto _ : state) benchmark::DoNotOptimize(compute());
 }
 BENCHMARK(objective_loss)
     ->ArgNames({"B", "T", "threads"})

@@ -5,6 +5,7 @@
 #include <visplay/train/config.hpp>
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <string>
 

@@ -7,6 +7,7 @@
 #include <visplay/io/safetensors.hpp>
 #include <visplay/io/safetensors_writer.hpp>
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <chrono>

@@ -3,6 +3,7 @@
 //   visplay_reward --mode robust --data questions.jsonl --label.margin 0.2
 #include "judge_lines.hpp"
 
+#include <fmt/format.h>
 #include <common/program.hpp>
 
 namespace visplay {

@@ -5,6 +5,8 @@
 #include <visplay/curriculum/mode_rules.hpp>
 #include <visplay/io/yaml_config.hpp>
 
+#include <fmt/format.h>
+
 #include <span>
 #include <string>
 #include <utility>

@@ -3,6 +3,8 @@
 #include <common/program.hpp>
 #include <visplay/io/prompt_lines.hpp>
 
+#include <fmt/format.h>
+
 namespace visplay {
 
 struct ScoreOptions {

@@ -7,6 +7,8 @@
 #include <visplay/train/schedule.hpp>
 #include <visplay/train/sft.hpp>
 
+#include <fmt/format.h>
+
 #include <chrono>
 
 namespace visplay {

@@ -8,6 +8,8 @@
 #include <visplay/io/truth_file.hpp>
 #include <visplay/world/render.hpp>
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <string>
 

@@ -19,6 +19,7 @@
 #include <visplay/train/self_play.hpp>
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <chrono>
 #include <thread>

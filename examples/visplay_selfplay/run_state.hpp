@@ -8,6 +8,8 @@
 #include <visplay/report/jsonl.hpp>
 #include <visplay/train/config.hpp>
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <string>
 

@@ -11,6 +11,7 @@
 #include <visplay/world/annotator.hpp>
 #include <visplay/world/render.hpp>
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <cstdio>

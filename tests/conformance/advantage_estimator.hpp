@@ -13,6 +13,7 @@
 #include <visplay/advantage/token_rewards.hpp>
 #include <visplay/core/rng.hpp>
 
+#include <fmt/format.h>
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>

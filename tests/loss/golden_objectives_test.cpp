@@ -10,6 +10,7 @@
 #include <visplay/loss/sequence_correction.hpp>
 #include <visplay/loss/token_rules.hpp>
 
+#include <fmt/format.h>
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>

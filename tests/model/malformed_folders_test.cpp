@@ -22,6 +22,8 @@
 #include "support/temp_folder.hpp"
 #include "support/tensor_memory.hpp"
 
+#include <fmt/format.h>
+
 namespace {
 
 std::atomic<std::size_t> heap_now = 0, heap_peak = 0, heap_largest = 0;

@@ -2,6 +2,7 @@
 #include <visplay/io/durable_file.hpp>
 #include <visplay/text/jinja/template.hpp>
 
+#include <fmt/format.h>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>

@@ -11,6 +11,8 @@
 #include "support/temp_folder.hpp"
 #include "support/tiny_checkpoint.hpp"
 
+#include <fmt/format.h>
+
 using namespace visplay;
 using namespace visplay::testing;
 using Catch::Matchers::ContainsSubstring;

@@ -1,4 +1,5 @@
-"""What the scripts that compare share: our benchmarks by name, and an allocator that keeps what is freed."""
+"""What the scripts that compare share: our benchmarks by name, rows for the report, and an allocator that keeps what
+is freed."""
 import json
 import os
 import subprocess
@@ -13,6 +14,18 @@ def ours(program, name, seconds):
     if not found or "real_time" not in found[0]:
         raise SystemExit(f"{program} has no benchmark {name}")
     return found[0]
+
+
+def record(operation, peer, our_seconds, peer_seconds, ratio=None, wanted=None, note=""):
+    """A row of the table of ratios in the report of ./run bench, which says where in its environment.
+
+    The ratio is that of the seconds unless it was measured otherwise, such as round by round.
+    """
+    if path := os.environ.get("VISPLAY_BENCH_RATIOS"):
+        row = {"operation": operation, "peer": peer, "ours": our_seconds, "theirs": peer_seconds,
+               "ratio": ratio or peer_seconds / our_seconds, "wanted": wanted, "note": note}
+        with open(path, "a") as file:
+            file.write(json.dumps(row) + "\n")
 
 
 def keep_freed_memory(largest=1 << 28):

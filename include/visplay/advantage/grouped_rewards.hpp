@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -40,7 +39,7 @@ struct SigmaGuard {
 namespace detail {
 
 [[nodiscard]] inline bool all_equal(std::span<const double> values) {
-  return std::ranges::adjacent_find(values, std::not_equal_to<>{}) == values.end();
+  return std::ranges::all_of(values, [&](double value) { return value == values.front(); });
 }
 
 /// Never infinite for a finite advantage, also where a difference of floats is no float.

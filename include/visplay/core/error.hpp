@@ -4,10 +4,11 @@
 //   check(out.size() == batch.size(), "difficulty: expected {} scores, got {}", batch.size(), n);
 #pragma once
 
-#include <fmt/format.h>
+#include <visplay/core/macros.hpp>
+
+#include <fmt/core.h>
 
 #include <stdexcept>
-#include <string>
 
 namespace visplay {
 
@@ -21,11 +22,19 @@ struct UsageError : Error {
   using Error::Error;
 };
 
+namespace detail {
+[[noreturn]] void throw_error(fmt::string_view sentence, fmt::format_args args);
+}
+
 /// Throws Error with the formatted sentence unless ok. Formats only on failure.
 template <class... Args>
 void check(bool ok, fmt::format_string<Args...> sentence, Args&&... args) {
   if (!ok) [[unlikely]]
-    throw Error(fmt::format(sentence, std::forward<Args>(args)...));
+    detail::throw_error(sentence, fmt::make_format_args(args...));
 }
 
 }  // namespace visplay
+
+#ifdef VISPLAY_HEADER_ONLY
+#include <visplay/core/error.ipp>
+#endif

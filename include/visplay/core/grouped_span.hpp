@@ -29,9 +29,10 @@ struct GroupedSpan {
 inline void check_offsets(std::span<const std::int64_t> offsets, std::size_t count,
                           std::string_view where) {
   if (offsets.empty() && count == 0) return;
-  check(!offsets.empty() && offsets.front() == 0 && offsets.back() == std::int64_t(count),
-        "{}: expected offsets from 0 to {}, got {}", where, count,
-        offsets.empty() ? "none" : fmt::format("{} to {}", offsets.front(), offsets.back()));
+  check(!offsets.empty(), "{}: expected offsets from 0 to {}, got none", where, count);
+  check(offsets.front() == 0 && offsets.back() == std::int64_t(count),
+        "{}: expected offsets from 0 to {}, got {} to {}", where, count, offsets.front(),
+        offsets.back());
   for (std::size_t i = 1; i < offsets.size(); ++i)
     check(offsets[i - 1] <= offsets[i], "{}: offset {} falls from {} to {}", where, i,
           offsets[i - 1], offsets[i]);

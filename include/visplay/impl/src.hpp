@@ -3,6 +3,7 @@
 #pragma once
 
 #include <visplay/cluster/agglomerative.ipp>
+#include <visplay/core/error.ipp>
 #include <visplay/core/huge_buffer.ipp>
 #include <visplay/core/parallel.ipp>
 #include <visplay/core/settings.ipp>

@@ -6,6 +6,8 @@
 #include <visplay/io/durable_file.hpp>
 #include <visplay/io/json.hpp>
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 #include <utility>

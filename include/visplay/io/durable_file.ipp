@@ -4,6 +4,7 @@
 #include <visplay/io/durable_file.hpp>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 

@@ -10,6 +10,8 @@
 #include <visplay/io/image_png.ipp>
 #include <visplay/io/image_webp.ipp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string_view>

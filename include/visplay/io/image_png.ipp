@@ -4,6 +4,8 @@
 
 #include <visplay/io/image_pixels.ipp>
 
+#include <fmt/format.h>
+
 #include <csetjmp>
 #include <cstring>
 

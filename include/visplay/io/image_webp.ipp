@@ -4,6 +4,7 @@
 
 #include <visplay/io/image_pixels.ipp>
 
+#include <fmt/format.h>
 #include <webp/decode.h>
 #include <webp/demux.h>
 

@@ -3,6 +3,8 @@
 
 #include <visplay/io/json.hpp>
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstring>
 #include <fstream>

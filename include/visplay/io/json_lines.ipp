@@ -3,6 +3,8 @@
 
 #include <visplay/io/json_lines.hpp>
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <system_error>
 

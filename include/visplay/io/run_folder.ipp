@@ -6,6 +6,7 @@
 #include <visplay/core/error.hpp>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 

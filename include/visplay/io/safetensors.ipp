@@ -7,6 +7,8 @@
 #include <visplay/io/safetensors.hpp>
 #include <visplay/io/safetensors_index.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 

@@ -5,6 +5,8 @@
 #include <visplay/io/json.hpp>
 #include <visplay/io/safetensors_header.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <optional>

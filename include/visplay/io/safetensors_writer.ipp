@@ -7,6 +7,8 @@
 #include <visplay/io/safetensors_index.hpp>
 #include <visplay/io/safetensors_writer.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>

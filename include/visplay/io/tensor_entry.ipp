@@ -4,6 +4,8 @@
 #include <visplay/core/error.hpp>
 #include <visplay/io/tensor_entry.hpp>
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cstring>
 #include <functional>

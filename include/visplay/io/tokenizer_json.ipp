@@ -9,6 +9,8 @@
 #include <visplay/text/pre_tokenize.hpp>
 #include <visplay/text/unicode.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <unordered_map>

@@ -1,7 +1,8 @@
 // The two passes of linear_log_probs for the processor that the including unit is compiled for.
 //
-// Forward: blocks of up to 384 tokens, whose panels stay in the second-level cache while each thread
-// streams slices of the head past them; per slice and token five sums, merged in slice order.
+// Both go over the head by chunks that stay packed in a thread's second-level cache while the panels of
+// all tokens of a block stream past. Forward: per slice of the head and token five sums, merged in slice
+// order.
 // Backward: batches of the head's rows. First the gradient of their logits for all tokens, then the
 // head's gradient for these rows (complete: the sum over tokens is inside one product) and what they
 // add to the hidden states' gradient (in float32, batch after batch in order).
@@ -70,81 +71,70 @@ class Areas {
   std::unique_ptr<std::atomic<bool>[]> taken_;
 };
 
-/// Copies one panel of the head into the order of the left operand; with AMX line by line between the
-/// steps of other products, so that the head arrives from memory while tiles are multiplied.
+/// Packs rows [row, row + Tiles::rows) of the head as a left operand. The tiles of AMX keep rows
+/// together, so whole rows are read one after the other, as memory likes it.
 template <class Tiles, class T>
-class PanelCopy {
- public:
-  using Unit = typename Tiles::Unit;
-  /// @param calls  of advance() over which to spread the work
-  PanelCopy(const ByRow<T>& source, std::ptrdiff_t row, Unit* to, int calls)
-      : source_(source), row_(row), to_(to), calls_(calls) {
-    constexpr bool same = sizeof(T) * elements_of<Unit> == sizeof(Unit);
-    if constexpr (Tiles::overlaps && same)
-      if (row + Tiles::rows <= source.rows && source.depth % 32 == 0) {
-        from_ = source.data + row * source.stride;
-        row_lines_ = int(source.depth / 32);
-        lines_ = Tiles::rows * row_lines_;
-      }
+void pack_rows(const ByRow<T>& head, std::ptrdiff_t row, typename Tiles::Unit* to) {
+  constexpr bool in_lines = Tiles::overlaps && sizeof(T) == 2;
+  if (!in_lines || row + Tiles::rows > head.rows || head.depth % 32 != 0)
+    return pack_panels<typename Tiles::Left>(head, row, Tiles::rows, to);
+  const std::ptrdiff_t lines = head.depth / 32;
+  for (int r = 0; r < Tiles::rows; ++r) {
+    const T* from = head.data + (row + r) * head.stride;
+    for (std::ptrdiff_t line = 0; line < lines; ++line) {
+      __builtin_prefetch(from + line * 32 + 2 * head.stride, 0, 2);
+      std::memcpy(to + line * 512 + r * 16, from + line * 32, 64);
+    }
   }
+}
 
+/// Asks for a stretch of memory, a share at each of so many calls.
+class Prefetch {
+ public:
+  Prefetch(const void* from, std::ptrdiff_t bytes, std::ptrdiff_t calls)
+      : from_(static_cast<const char*>(from)), lines_(bytes / 64), calls_(calls) {}
   void advance() {
-    for (credit_ += lines_; credit_ >= calls_ && next_ < lines_; credit_ -= calls_) copy_line();
-  }
-  void finish() {
-    if (lines_ == 0 && row_ < source_.rows)
-      pack_panels<typename Tiles::Left>(source_, row_, Tiles::rows, to_);
-    while (next_ < lines_) copy_line();
+    for (credit_ += lines_; credit_ >= calls_; credit_ -= calls_, from_ += 64)
+      __builtin_prefetch(from_, 0, 2);
   }
 
  private:
-  void copy_line() {
-    const T* from = from_ + in_row_ * 32;
-    __builtin_prefetch(from + 2 * source_.stride, 0, 2);
-    std::memcpy(to_ + in_row_ * 512 + line_row_ * 16, from, 64);
-    ++next_;
-    if (++in_row_ < row_lines_) return;
-    in_row_ = 0;
-    ++line_row_;
-    from_ += source_.stride;
-  }
-
-  ByRow<T> source_;
-  std::ptrdiff_t row_;
-  Unit* to_;
-  const T* from_ = nullptr;
-  int calls_, lines_ = 0, row_lines_ = 0, next_ = 0, credit_ = 0, in_row_ = 0, line_row_ = 0;
+  const char* from_;
+  std::ptrdiff_t lines_, calls_, credit_ = 0;
 };
 
-/// Multiplies rows [begin, end) of the head with the panels of a block of tokens. `make(tile, row,
-/// panel)` gives the work on a tile, which is done while the next one is multiplied.
-/// @param left   two panels of the left operand
+/// Multiplies rows [begin, end) of the head with panels of tokens. `make(tile, row, panel)` gives the
+/// work on a tile, which is done while the next one is multiplied.
+/// @param chunk  rows whose panels are in `left` while all tokens stream past
 /// @param tiles  two tiles
 template <class Tiles, class Work, class T, class Make>
-void stream_head(const ByRow<T>& head, std::ptrdiff_t begin, std::ptrdiff_t end,
-                 const typename Tiles::Unit* tokens, int panels, typename Tiles::Unit* left,
-                 float* tiles, const Make& make) {
+void multiply_head(const ByRow<T>& head, std::ptrdiff_t begin, std::ptrdiff_t end,
+                   std::ptrdiff_t chunk, const typename Tiles::Unit* tokens, int panels,
+                   typename Tiles::Unit* left, float* tiles, const Make& make) {
   using Unit = typename Tiles::Unit;
   const std::ptrdiff_t units = units_of<typename Tiles::Left, Unit>(head.depth);
-  Unit *now = left, *next = left + Tiles::rows * units;
+  const std::ptrdiff_t panel_units = Tiles::columns * units;
   float *tile = tiles, *other = tiles + Tiles::rows * Tiles::columns;
-  PanelCopy<Tiles, T>(head, begin, now, 1).finish();
   Work work;
-  for (std::ptrdiff_t row = begin; row < end; row += Tiles::rows) {
-    const std::ptrdiff_t after = row + Tiles::rows < end ? row + Tiles::rows : head.rows;
-    PanelCopy<Tiles, T> copy(head, after, next, int(panels * units / 16));
+  for (; begin < end; begin += chunk) {
+    const int row_panels = int(ceil_div(std::min(chunk, end - begin), Tiles::rows));
+    for (int r = 0; r < row_panels; ++r)
+      pack_rows<Tiles>(head, begin + r * Tiles::rows, left + r * Tiles::rows * units);
     for (int panel = 0; panel < panels; ++panel) {
-      Tiles::multiply(now, tokens + panel * Tiles::columns * units, units, tile,
-                      [&](int step, int steps) {
-                        work.advance(step, steps);
-                        copy.advance();
-                      });
-      work.finish();
-      work = make(tile, row, panel);
-      std::swap(tile, other);
+      const Unit* right = tokens + panel * panel_units;
+      Prefetch next(tokens + (panel + 1) % panels * panel_units,
+                    panel_units * std::ptrdiff_t(sizeof(Unit)), row_panels * (units / 16));
+      for (int r = 0; r < row_panels; ++r) {
+        Tiles::multiply(left + r * Tiles::rows * units, right, units, tile,
+                        [&](int step, int steps) {
+                          work.advance(step, steps);
+                          next.advance();
+                        });
+        work.finish();
+        work = make(tile, begin + r * Tiles::rows, panel);
+        std::swap(tile, other);
+      }
     }
-    copy.finish();
-    std::swap(now, next);
   }
   work.finish();
 }
@@ -189,6 +179,7 @@ struct Common {
         units(units_of<typename Tiles::Left, Unit>(plan.depth())),
         token_block(linear_log_probs_detail::tokens_per_block(plan.tokens(), plan.depth(),
                                                               4 / elements_of<Unit>)),
+        chunk(linear_log_probs_detail::rows_per_chunk(plan.depth(), 4 / elements_of<Unit>)),
         threads(plan.pool->threads()) {
     head.rows = plan.vocabulary;
   }
@@ -206,14 +197,14 @@ struct Common {
   const Plan& plan;
   ByRow<T> head;
   std::ptrdiff_t units;
-  std::int64_t token_block;
+  std::int64_t token_block, chunk;
   int threads;
 };
 
 template <class Tiles, class T>
 class Forward : Common<Tiles, T> {
   using Base = Common<Tiles, T>;
-  using Base::plan, Base::head, Base::units, Base::token_block, Base::threads;
+  using Base::plan, Base::head, Base::units, Base::token_block, Base::chunk, Base::threads;
   using typename Base::Unit;
 
  public:
@@ -223,7 +214,7 @@ class Forward : Common<Tiles, T> {
         slices(ceil_div(plan.vocabulary, slice)) {
     Parts parts(memory);
     tokens = parts.take<Unit>(token_block * units);
-    left = parts.take<Unit>(threads * 2 * Base::rows * units);
+    left = parts.take<Unit>(threads * chunk * units);
     tiles = parts.take<float>(threads * 2 * Base::rows * Base::columns);
     sums = parts.take<float>(slices * TokenSums::arrays * token_block);
     bytes = parts.used();
@@ -258,8 +249,8 @@ class Forward : Common<Tiles, T> {
     const TokenSums of_slice = sums_of(s);
     of_slice.reset(token_block);
     const std::int64_t end = std::min(plan.vocabulary, (s + 1) * slice);
-    stream_head<Tiles, Work>(
-        head, s * slice, end, tokens, this->panels_of(count), left + area * 2 * Base::rows * units,
+    multiply_head<Tiles, Work>(
+        head, s * slice, end, chunk, tokens, this->panels_of(count), left + area * chunk * units,
         tiles + area * 2 * Base::rows * Base::columns,
         [&](const float* tile, std::ptrdiff_t row, int panel) {
           const int rows = int(std::min<std::ptrdiff_t>(Base::rows, end - row));
@@ -323,7 +314,7 @@ class Forward : Common<Tiles, T> {
 template <class Tiles, class T>
 class Backward : Common<Tiles, T> {
   using Base = Common<Tiles, T>;
-  using Base::plan, Base::head, Base::units, Base::token_block, Base::threads;
+  using Base::plan, Base::head, Base::units, Base::token_block, Base::chunk, Base::threads;
   using typename Base::Unit;
   using Left = typename Tiles::Left;
   using Right = typename Tiles::Right;
@@ -346,7 +337,7 @@ class Backward : Common<Tiles, T> {
     head_by_depth = parts.take<Unit>(wide * batch_units);
     logit_gradients = parts.take<G>(batch * padded_tokens);
     hidden_gradients = parts.take<float>(padded_tokens * wide);
-    left_units = std::max(2 * Base::rows * units, group * std::max(token_units, batch_units));
+    left_units = std::max(chunk * units, group * std::max(token_units, batch_units));
     left = parts.take<Unit>(threads * left_units);
     tiles = parts.take<float>(threads * 2 * Base::rows * Base::columns);
     bytes = parts.used();
@@ -362,19 +353,16 @@ class Backward : Common<Tiles, T> {
       std::fill_n(hidden_gradients + at * padded_tokens, Base::columns * padded_tokens, 0.f);
     });
     Areas areas(threads);
-    const std::int64_t token_blocks = ceil_div(plan.tokens(), token_block);
     for (first = 0; first < plan.head.rows; first += batch) {
       count = std::clamp<std::int64_t>(plan.vocabulary - first, 0, batch);
       const std::int64_t part = ceil_div(ceil_div(count, threads), 32) * 32;
-      const std::int64_t parts = count == 0 ? 0 : ceil_div(count, part);
-      const std::int64_t logit_tasks = token_blocks * parts;
+      const std::int64_t logit_tasks = count == 0 ? 0 : ceil_div(count, part);
       plan.pool->run(std::size_t(logit_tasks + (by_hidden && count ? depth_panels : 0)),
                      [&](std::size_t index) {
                        const auto task = std::int64_t(index);
                        if (task >= logit_tasks) return pack_head(task - logit_tasks);
                        const Areas::Hold area(areas);
-                       differentiate_logits(input, task / token_blocks * part, part,
-                                            task % token_blocks, area.index());
+                       differentiate_logits(input, task * part, part, area.index());
                      });
       const std::int64_t head_tasks =
           by_head ? ceil_div(std::min(batch, plan.head.rows - first), group) : 0;
@@ -418,22 +406,20 @@ class Backward : Common<Tiles, T> {
                        head_by_depth + at * units_of<Right, Unit>(count));
   }
 
-  /// Of the batch's rows [begin, begin + part) for one block of tokens.
+  /// Of the batch's rows [begin, begin + part).
   void differentiate_logits(const BackwardInput& input, std::int64_t begin, std::int64_t part,
-                            std::int64_t block, int area) const {
+                            int area) const {
     using Work = GradientTile<Tiles, G>;
     [[maybe_unused]] const typename Tiles::Session session;
-    const std::int64_t token = block * token_block;
     const std::int64_t end = first + std::min(count, begin + part);
-    const TokenGradients of_tokens{input.log_sums + token, input.entropy + token,
-                                   input.by_log_prob + token, input.by_entropy + token,
-                                   plan.targets + token};
-    stream_head<Tiles, Work>(
-        head, first + begin, end, tokens + token * units,
-        this->panels_of(std::min(token_block, plan.tokens() - token)), left + area * left_units,
-        tiles_of(area), [&](const float* tile, std::ptrdiff_t row, int panel) {
+    const TokenGradients of_tokens{input.log_sums, input.entropy, input.by_log_prob,
+                                   input.by_entropy, plan.targets};
+    multiply_head<Tiles, Work>(
+        head, first + begin, end, chunk, tokens, this->panels_of(plan.tokens()),
+        left + area * left_units, tiles_of(area),
+        [&](const float* tile, std::ptrdiff_t row, int panel) {
           const int rows = int(std::min<std::ptrdiff_t>(Base::rows, end - row));
-          G* to = logit_gradients + (row - first) * padded_tokens + token + panel * Base::columns;
+          G* to = logit_gradients + (row - first) * padded_tokens + panel * Base::columns;
           return Work(tile, rows, row, of_tokens, panel * Base::columns, plan.inverse_temperature,
                       to, padded_tokens);
         });

@@ -51,13 +51,19 @@ Passes passes_at(FloatType type);
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// Tokens whose panels stay in the second-level cache (2 MiB) while the head streams past: equal
-/// blocks of at most 384, fewer if the hidden state is longer than 2,048.
+/// Tokens whose panels are packed at a time: equal blocks of at most 1,024, fewer if the hidden state
+/// is so long that they would take more than 4 MiB. The head is read once per block.
 inline std::int64_t tokens_per_block(std::int64_t tokens, std::int64_t depth, int unit_bytes) {
-  const std::int64_t most = std::max<std::int64_t>(
-      32, (std::int64_t(3) << 19) / std::max<std::int64_t>(depth * unit_bytes, 1) / 32 * 32);
-  const std::int64_t blocks = ceil_div(tokens, std::min<std::int64_t>(most, 384));
-  return ceil_div(ceil_div(tokens, blocks), 32) * 32;
+  const std::int64_t most = std::clamp<std::int64_t>(
+      (std::int64_t(1) << 22) / std::max<std::int64_t>(depth * unit_bytes, 1) / 32 * 32, 32, 1024);
+  const std::int64_t blocks = ceil_div(tokens, most);
+  return ceil_div(ceil_div(tokens, std::max<std::int64_t>(blocks, 1)), 32) * 32;
+}
+
+/// Rows of the head whose panels, at most 1 MiB, stay in a second-level cache while tokens stream past.
+inline std::int64_t rows_per_chunk(std::int64_t depth, int unit_bytes) {
+  return std::clamp<std::int64_t>(
+      (std::int64_t(1) << 20) / std::max<std::int64_t>(depth * unit_bytes, 1) / 32 * 32, 32, 1024);
 }
 
 /// Rows of the head in one task of the forward pass.

@@ -7,6 +7,8 @@
 #include <visplay/model/lora.hpp>
 #include <visplay/model/qwen2_5_vl/tensor_names.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>

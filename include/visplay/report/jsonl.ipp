@@ -7,6 +7,7 @@
 #include <visplay/io/durable_file.hpp>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>

@@ -370,7 +370,7 @@ VISPLAY_INLINE void Terminal::summary(std::span<const IterationView> rows) {
       lines[i] += "  " + fitted(cell, columns, true);
     }
   }
-  std::string out = "\n" + paint(head, detail::dim) + "\n";
+  std::string out = fmt::format("\n{}\n", paint(head, detail::dim));
   for (const std::string& line : lines) out += line + "\n";
   put(out);
 }

@@ -3,6 +3,8 @@
 
 #include <visplay/core/error.hpp>
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstdint>
 #include <vector>

@@ -3,6 +3,8 @@
 
 #include <visplay/tensor/attention.hpp>
 
+#include <algorithm>
+
 namespace visplay {
 namespace detail {
 
@@ -16,6 +18,15 @@ struct LayoutHolder : torch::CustomClassHolder {
 
 VISPLAY_INLINE AttentionShape shape_of(const at::Tensor& q, const at::Tensor& k, double scale) {
   return {int(q.size(1)), int(k.size(1)), int(q.size(2)), float(scale)};
+}
+
+/// Tasks for a thread at least: 2^18 multiply-adds, some ten microseconds.
+VISPLAY_INLINE std::int64_t attention_grain(const AttentionLayout& layout,
+                                            const AttentionShape& shape) {
+  double pairs = 0;
+  for (const VisibleRows& row : layout.visible) pairs += row.count();
+  const double all = 2 * pairs * shape.heads * shape.head_dim;
+  return 1 + std::int64_t(0x1p18 * double(attention_tasks(layout, shape)) / std::max(all, 1.));
 }
 
 VISPLAY_INLINE at::Tensor AttentionFunction::forward(AutogradContext* ctx, const at::Tensor& q,
@@ -33,7 +44,7 @@ VISPLAY_INLINE at::Tensor AttentionFunction::forward(AutogradContext* ctx, const
                         mutable_numbers<T>(out), mutable_numbers<float>(log_sum), begin, end);
     });
   };
-  parallel_tasks(attention_tasks(*layout, shape), run);
+  parallel_tasks(attention_tasks(*layout, shape), run, attention_grain(*layout, shape));
   ctx->save_for_backward({q_rows, k_rows, v_rows, out, log_sum});
   ctx->saved_data["scale"] = scale;
   ctx->saved_data["layout"] =
@@ -58,7 +69,7 @@ VISPLAY_INLINE TensorList AttentionFunction::backward(AutogradContext* ctx, Tens
                          mutable_numbers<T>(grad_k), mutable_numbers<T>(grad_v), begin, end);
     });
   };
-  parallel_tasks(attention_tasks(layout, shape), run);
+  parallel_tasks(attention_tasks(layout, shape), run, attention_grain(layout, shape));
   return {grad_q, grad_k, grad_v, {}, {}};
 }
 

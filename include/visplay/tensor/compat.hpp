@@ -74,7 +74,8 @@ decltype(auto) with_element(bool is_bfloat16, const Body& body) {
   return is_bfloat16 ? body(BFloat16{}) : body(float{});
 }
 
-/// Spreads [0, count) over ATen's threads: the pool that the matrix products use.
+/// Spreads [0, count) over ATen's threads, the pool that the matrix products use; a thread gets `grain`
+/// numbers at least. Serial in a unit compiled without OpenMP, like ATen's template.
 template <class Body>
 void parallel_tasks(std::int64_t count, const Body& body, std::int64_t grain = 1) {
   at::parallel_for(0, count, grain, body);

@@ -4,6 +4,8 @@
 #include <visplay/core/error.hpp>
 #include <visplay/text/chat_template.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 

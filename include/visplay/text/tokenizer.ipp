@@ -6,6 +6,8 @@
 #include <visplay/text/tokenizer.hpp>
 #include <visplay/text/unicode.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>

@@ -5,6 +5,8 @@
 #include <visplay/core/macros.hpp>
 #include <visplay/world/annotator.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace visplay::world {

@@ -21,6 +21,8 @@
 #include "support/temp_folder.hpp"
 #include "support/tensor_memory.hpp"
 
+#include <fmt/format.h>
+
 using namespace visplay;
 using namespace visplay::testing;
 using Catch::Matchers::ContainsSubstring;

@@ -7,6 +7,8 @@
 #include <visplay/io/json.hpp>
 #include <visplay/model/qwen2_5_vl/config.hpp>
 
+#include <fmt/format.h>
+
 #include <initializer_list>
 
 namespace visplay {

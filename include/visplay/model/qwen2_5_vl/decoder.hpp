@@ -7,6 +7,8 @@
 #include <visplay/tensor/checkpoint.hpp>
 #include <visplay/tensor/rowwise.hpp>
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <vector>
 

@@ -7,6 +7,8 @@
 #include <visplay/model/qwen2_5_vl/assets.hpp>
 #include <visplay/model/qwen2_5_vl/save_model.hpp>
 
+#include <fmt/format.h>
+
 namespace visplay {
 namespace detail {
 

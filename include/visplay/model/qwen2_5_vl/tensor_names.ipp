@@ -5,6 +5,8 @@
 #include <visplay/core/macros.hpp>
 #include <visplay/model/qwen2_5_vl/tensor_names.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>

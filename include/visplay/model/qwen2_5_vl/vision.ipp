@@ -8,6 +8,8 @@
 #include <visplay/tensor/checkpoint.hpp>
 #include <visplay/tensor/rowwise.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 

@@ -7,6 +7,8 @@
 #include <visplay/model/qwen2_5_vl/tensor_names.hpp>
 #include <visplay/model/qwen2_5_vl/weights.hpp>
 
+#include <fmt/format.h>
+
 #include <cstring>
 #include <memory>
 

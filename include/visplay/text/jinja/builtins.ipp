@@ -8,6 +8,8 @@
 #include <visplay/text/unicode.hpp>
 #include <visplay/text/whitespace.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <set>

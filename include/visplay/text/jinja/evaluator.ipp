@@ -7,6 +7,8 @@
 #include <visplay/text/jinja/operations.hpp>
 #include <visplay/text/jinja/scope.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <optional>

@@ -6,6 +6,8 @@
 #include <visplay/text/jinja/operations.hpp>
 #include <visplay/text/unicode.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string_view>

@@ -7,6 +7,8 @@
 #include <visplay/text/unicode.hpp>
 #include <visplay/text/whitespace.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>

@@ -6,6 +6,8 @@
 #include <visplay/text/jinja/lexer.hpp>
 #include <visplay/text/jinja/parser.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <initializer_list>
