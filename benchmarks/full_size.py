@@ -148,7 +148,7 @@ def main():
             command = [sys.executable, __file__, "--side", "peer", "--tokenizer", options.tokenizer, "--work", options.work,
                        "--new", options.new, "--threads", options.threads]
             print("transformers ", timings(measured(command)[0]), flush=True)
-    if options.side in ("both", "train"):
+    if options.side in ("both", "train") and options.steps:
         train(options, model, picture, options.work)
 
 

@@ -170,6 +170,8 @@ set(VISPLAY_CORE_HEADERS
     kernels/log_probs.hpp
     kernels/log_probs_formula.hpp
     kernels/log_probs_pass.hpp
+    kernels/matrix_product.hpp
+    kernels/matrix_product_pass.hpp
     kernels/narrow_lanes.hpp
     kernels/objective.hpp
     kernels/objective_pass.hpp
@@ -180,7 +182,9 @@ set(VISPLAY_CORE_HEADERS
     kernels/panels.hpp
     kernels/philox_lanes.hpp
     kernels/philox_numbers.hpp
+    kernels/product_parts.hpp
     kernels/resample.hpp
+    kernels/tile_work.hpp
     kernels/tiles.hpp)
 set(VISPLAY_CORE_BODIES
     core/error.ipp
@@ -235,6 +239,7 @@ set(VISPLAY_CORE_BODIES
     kernels/cuda/host_block.ipp
     kernels/linear_log_probs.ipp
     kernels/log_probs.ipp
+    kernels/matrix_product.ipp
     kernels/objective.ipp
     kernels/objective_stock.ipp
     kernels/paged_attention.ipp
@@ -287,6 +292,8 @@ set(VISPLAY_TORCH_HEADERS
     tensor/attention.hpp
     tensor/checkpoint.hpp
     tensor/compat.hpp
+    tensor/kernel_call.hpp
+    tensor/linear.hpp
     tensor/linear_log_probs.hpp
     tensor/objective.hpp
     tensor/rowwise.hpp
@@ -329,6 +336,7 @@ set(VISPLAY_TORCH_HEADERS
 set(VISPLAY_TORCH_BODIES
     tensor/attention.ipp
     tensor/checkpoint.ipp
+    tensor/linear.ipp
     tensor/linear_log_probs.ipp
     tensor/objective.ipp
     tensor/rowwise.ipp
@@ -455,6 +463,7 @@ set(VISPLAY_TESTS_kernels
     kernels/lanes_test.cpp
     kernels/linear_log_probs_test.cpp
     kernels/log_probs_test.cpp
+    kernels/matrix_product_test.cpp
     kernels/objective_test.cpp
     kernels/paged_attention_test.cpp)
 set(VISPLAY_TESTS_loss
@@ -500,6 +509,7 @@ set(VISPLAY_TESTS_rollout
     rollout/scripted_engine_test.cpp)
 set(VISPLAY_TESTS_tensor
     tensor/linear_log_probs_test.cpp
+    tensor/linear_test.cpp
     tensor/objective_test.cpp
     tensor/rowwise_test.cpp)
 set(VISPLAY_TESTS_text

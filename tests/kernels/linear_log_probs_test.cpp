@@ -1,7 +1,6 @@
 // linear_log_probs against the same formulas in double over the same inputs, at every level of
 // instruction set that this machine has.
 #include <visplay/core/error.hpp>
-#include <visplay/core/float16.hpp>
 #include <visplay/core/rng.hpp>
 #include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/linear_log_probs.hpp>
@@ -9,54 +8,18 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
+#include "support/matrix_values.hpp"
+#include "support/simd_levels.hpp"
+
 using namespace visplay;
+using visplay::testing::at_every_level, visplay::testing::Values;
 
 namespace {
 
 constexpr FloatType types[] = {FloatType::bfloat16, FloatType::float16, FloatType::float32};
-
-/// A matrix in the storage of a kernel, and the very same values in double.
-struct Values {
-  FloatType type;
-  std::int64_t rows, columns, stride;
-  std::vector<std::byte> bytes;
-
-  Values(FloatType type, std::int64_t rows, std::int64_t columns, std::int64_t padding = 0)
-      : type(type),
-        rows(rows),
-        columns(columns),
-        stride(columns + padding),
-        bytes(std::size_t(rows * stride * size()), std::byte{0x3f}) {}
-  static Values random(FloatType type, std::int64_t rows, std::int64_t columns, double scale,
-                       Rng rng) {
-    Values v(type, rows, columns, 3);
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t c = 0; c < columns; ++c) v.set(r, c, float(scale * rng.normal()));
-    return v;
-  }
-
-  [[nodiscard]] std::int64_t size() const { return bytes_of(type); }
-  void set(std::int64_t r, std::int64_t c, float x) {
-    auto bits = std::bit_cast<std::uint32_t>(x);
-    if (type == FloatType::bfloat16) bits >>= 16;
-    if (type == FloatType::float16) bits = Float16(x).bits;
-    std::memcpy(&bytes[std::size_t((r * stride + c) * size())], &bits, std::size_t(size()));
-  }
-  [[nodiscard]] double operator()(std::int64_t r, std::int64_t c) const {
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, &bytes[std::size_t((r * stride + c) * size())], std::size_t(size()));
-    if (type == FloatType::float16)
-      return double(float(std::bit_cast<Float16>(std::uint16_t(bits))));
-    return double(std::bit_cast<float>(type == FloatType::bfloat16 ? bits << 16 : bits));
-  }
-  [[nodiscard]] FloatMatrix view() const { return {bytes.data(), type, rows, columns, stride}; }
-  [[nodiscard]] MutableFloatMatrix view() { return {bytes.data(), type, rows, columns, stride}; }
-};
 
 struct Shape {
   std::int64_t tokens, depth, vocabulary, padding;
@@ -185,16 +148,6 @@ double roundings(const Values& ours, const std::vector<double>& exact,
       worst = std::max(worst, std::abs(ours(r, c) - exact[i]) / allowed);
     }
   return worst;
-}
-
-/// Calls body at each level that this processor has, the best last.
-template <class Body>
-void at_every_level(const Body& body) {
-  for (int level = 0; level <= int(best_simd_level()); ++level) {
-    set_simd_level(SimdLevel(level));
-    INFO(name_of(SimdLevel(level)));
-    body();
-  }
 }
 
 }  // namespace

@@ -15,8 +15,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "support/simd_levels.hpp"
+
 using namespace visplay;
 using Catch::Matchers::WithinAbs;
+using visplay::testing::at_every_level;
 
 namespace {
 
@@ -73,20 +76,6 @@ double entropy_of(const std::vector<double>& log_p) {
   double h = 0;
   for (const double x : log_p) h -= std::isinf(x) ? 0 : std::exp(x) * x;
   return h;
-}
-
-struct AtLevel {
-  explicit AtLevel(SimdLevel level) { set_simd_level(level); }
-  ~AtLevel() { set_simd_level(best_simd_level()); }
-};
-
-template <class Body>
-void at_every_level(const Body& body) {
-  for (int level = 0; level <= int(best_simd_level()); ++level) {
-    const AtLevel at{SimdLevel(level)};
-    CAPTURE(name_of(SimdLevel(level)));
-    body();
-  }
 }
 
 template <class Number>

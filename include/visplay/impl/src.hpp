@@ -20,6 +20,7 @@
 #include <visplay/kernels/cuda/host_block.ipp>
 #include <visplay/kernels/linear_log_probs.ipp>
 #include <visplay/kernels/log_probs.ipp>
+#include <visplay/kernels/matrix_product.ipp>
 #include <visplay/kernels/objective.ipp>
 #include <visplay/kernels/objective_stock.ipp>
 #include <visplay/kernels/paged_attention.ipp>

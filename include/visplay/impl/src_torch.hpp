@@ -23,6 +23,7 @@
 #include <visplay/report/terminal.ipp>
 #include <visplay/tensor/attention.ipp>
 #include <visplay/tensor/checkpoint.ipp>
+#include <visplay/tensor/linear.ipp>
 #include <visplay/tensor/linear_log_probs.ipp>
 #include <visplay/tensor/objective.ipp>
 #include <visplay/tensor/rowwise.ipp>

@@ -10,10 +10,9 @@
 
 #include <visplay/kernels/linear_log_probs_plan.hpp>
 #include <visplay/kernels/linear_log_probs_tiles.hpp>
+#include <visplay/kernels/product_parts.hpp>
 
-#include <atomic>
 #include <cmath>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -26,82 +25,6 @@ using linear_log_probs_detail::ceil_div;
 using linear_log_probs_detail::ForwardResult;
 using linear_log_probs_detail::Passes;
 using linear_log_probs_detail::Plan;
-
-/// Hands out consecutive parts of the working memory, each on a cache line of its own. Without
-/// memory it only counts.
-class Parts {
- public:
-  explicit Parts(std::byte* memory) : memory_(memory) {}
-  template <class T>
-  T* take(std::ptrdiff_t count) {
-    std::byte* at = memory_ ? memory_ + used_ : nullptr;
-    used_ += (std::size_t(count) * sizeof(T) + 127) / 128 * 128;
-    return reinterpret_cast<T*>(at);
-  }
-  [[nodiscard]] std::size_t used() const { return used_; }
-
- private:
-  std::byte* memory_;
-  std::size_t used_ = 0;
-};
-
-/// One working area for each thread that is inside a task.
-class Areas {
- public:
-  explicit Areas(int count)
-      : count_(count), taken_(std::make_unique<std::atomic<bool>[]>(std::size_t(count))) {}
-  /// Holds an area while it lives.
-  class Hold {
-   public:
-    explicit Hold(Areas& areas) : areas_(areas) {
-      while (areas_.taken_[index_].exchange(true)) index_ = (index_ + 1) % areas_.count_;
-    }
-    ~Hold() { areas_.taken_[index_] = false; }
-    Hold(const Hold&) = delete;
-    Hold& operator=(const Hold&) = delete;
-    [[nodiscard]] int index() const { return index_; }
-
-   private:
-    Areas& areas_;
-    int index_ = 0;
-  };
-
- private:
-  int count_;
-  std::unique_ptr<std::atomic<bool>[]> taken_;
-};
-
-/// Packs rows [row, row + Tiles::rows) of the head as a left operand. The tiles of AMX keep rows
-/// together, so whole rows are read one after the other, as memory likes it.
-template <class Tiles, class T>
-void pack_rows(const ByRow<T>& head, std::ptrdiff_t row, typename Tiles::Unit* to) {
-  constexpr bool in_lines = Tiles::overlaps && sizeof(T) == 2;
-  if (!in_lines || row + Tiles::rows > head.rows || head.depth % 32 != 0)
-    return pack_panels<typename Tiles::Left>(head, row, Tiles::rows, to);
-  const std::ptrdiff_t lines = head.depth / 32;
-  for (int r = 0; r < Tiles::rows; ++r) {
-    const T* from = head.data + (row + r) * head.stride;
-    for (std::ptrdiff_t line = 0; line < lines; ++line) {
-      __builtin_prefetch(from + line * 32 + 2 * head.stride, 0, 2);
-      std::memcpy(to + line * 512 + r * 16, from + line * 32, 64);
-    }
-  }
-}
-
-/// Asks for a stretch of memory, a share at each of so many calls.
-class Prefetch {
- public:
-  Prefetch(const void* from, std::ptrdiff_t bytes, std::ptrdiff_t calls)
-      : from_(static_cast<const char*>(from)), lines_(bytes / 64), calls_(calls) {}
-  void advance() {
-    for (credit_ += lines_; credit_ >= calls_; credit_ -= calls_, from_ += 64)
-      __builtin_prefetch(from_, 0, 2);
-  }
-
- private:
-  const char* from_;
-  std::ptrdiff_t lines_, calls_, credit_ = 0;
-};
 
 /// Multiplies rows [begin, end) of the head with panels of tokens. `make(tile, row, panel)` gives the
 /// work on a tile, which is done while the next one is multiplied.
@@ -137,34 +60,6 @@ void multiply_head(const ByRow<T>& head, std::ptrdiff_t begin, std::ptrdiff_t en
     }
   }
   work.finish();
-}
-
-/// All products of panels of the left and the right operand.
-template <class Tiles, class Work, class Make>
-void multiply_panels(const typename Tiles::Unit* left, int left_panels,
-                     const typename Tiles::Unit* right, int right_panels, std::ptrdiff_t units,
-                     float* tiles, const Make& make) {
-  float *tile = tiles, *other = tiles + Tiles::rows * Tiles::columns;
-  Work work;
-  for (int column = 0; column < right_panels; ++column)
-    for (int row = 0; row < left_panels; ++row) {
-      Tiles::multiply(left + row * Tiles::rows * units, right + column * Tiles::columns * units,
-                      units, tile, [&](int step, int steps) { work.advance(step, steps); });
-      work.finish();
-      work = make(tile, row, column);
-      std::swap(tile, other);
-    }
-  work.finish();
-}
-
-template <class T>
-ByRow<T> rows_of(const FloatMatrix& m) {
-  return {static_cast<const T*>(m.data), m.stride, m.rows, m.columns};
-}
-/// The matrix as an operand that is summed over rows [first, first + depth).
-template <class T>
-ByDepth<T> depth_of(const FloatMatrix& m, std::ptrdiff_t first, std::ptrdiff_t depth) {
-  return {static_cast<const T*>(m.data) + first * m.stride, m.stride, m.columns, depth};
 }
 
 /// What both passes share: operands of type T, multiplied by Tiles.

@@ -1,7 +1,7 @@
 // Linear: y = x W^T + b over the last dimension, with a low-rank adapter on top where there is one.
 #pragma once
 
-#include <visplay/tensor/compat.hpp>
+#include <visplay/tensor/linear.hpp>
 
 #include <optional>
 #include <vector>
@@ -22,7 +22,7 @@ struct Linear {
 
   /// The adapter's part is computed and added in float32 and rounded once, whatever the type of x.
   at::Tensor operator()(const at::Tensor& x) const {
-    const auto y = bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+    const auto y = visplay::linear(x, weight, bias);
     if (!adapter) return y;
     const auto inner = at::linear(x.to(at::kFloat), adapter->a) * adapter->scale;
     return (y + at::linear(inner, adapter->b)).to(y.scalar_type());

@@ -1,55 +1,17 @@
 // Bodies of linear_log_probs.hpp.
 #pragma once
 
+#include <visplay/tensor/kernel_call.hpp>
 #include <visplay/tensor/linear_log_probs.hpp>
-
-#include <memory>
-#include <mutex>
 
 namespace visplay {
 namespace detail {
-
-/// The kernel's threads, as many as ATen uses. One call at a time: others wait.
-class HeadPool {
- public:
-  template <class Body>
-  static void run(const Body& body) {
-    static HeadPool shared;
-    const std::lock_guard lock(shared.mutex_);
-    const int threads = std::max(1, at::get_num_threads());
-    if (!shared.pool_ || shared.pool_->threads() != threads)
-      shared.pool_ = std::make_unique<ThreadPool>(threads);
-    body(*shared.pool_);
-  }
-
- private:
-  std::mutex mutex_;
-  std::unique_ptr<ThreadPool> pool_;
-};
 
 inline std::span<float> span_of(const at::Tensor& t) {
   return {t.mutable_data_ptr<float>(), std::size_t(t.numel())};
 }
 inline std::span<const float> const_span_of(const at::Tensor& t) {
   return {t.const_data_ptr<float>(), std::size_t(t.numel())};
-}
-
-inline FloatType float_type_of(const at::Tensor& t) {
-  const at::ScalarType type = t.scalar_type();
-  check(t.is_cpu() && (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf),
-        "linear_log_probs: expected float32, bfloat16 or float16 on the CPU, got {} on {}",
-        c10::toString(type), t.device().str());
-  return type == at::kFloat  ? FloatType::float32
-         : type == at::kHalf ? FloatType::float16
-                             : FloatType::bfloat16;
-}
-
-inline FloatMatrix matrix_of(const at::Tensor& t) {
-  return {t.const_data_ptr(), float_type_of(t), t.size(0), t.size(1), t.size(1)};
-}
-inline MutableFloatMatrix mutable_matrix_of(const at::Tensor& t) {
-  if (!t.defined()) return {};
-  return {t.mutable_data_ptr(), float_type_of(t), t.size(0), t.size(1), t.size(1)};
 }
 
 /// The tensors of a call in the kernel's terms.
@@ -78,7 +40,7 @@ VISPLAY_INLINE TensorList LinearLogProbsFunction::forward(AutogradContext* ctx,
   const auto n = hidden.size(0);
   const auto log_probs = at::empty({n}, at::kFloat), entropy = at::empty({n}, at::kFloat),
              log_sums = at::empty({n}, at::kFloat);
-  HeadPool::run([&](ThreadPool& pool) {
+  KernelPool::run([&](ThreadPool& pool) {
     visplay::linear_log_probs(call.input,
                               {.log_probs = span_of(log_probs),
                                .entropy = span_of(entropy),
@@ -104,7 +66,7 @@ VISPLAY_INLINE TensorList LinearLogProbsFunction::backward(AutogradContext* ctx,
   at::Tensor grad_hidden, grad_head;
   if (ctx->needs_input_grad(0)) grad_hidden = at::empty_like(call.hidden);
   if (ctx->needs_input_grad(1)) grad_head = at::empty_like(call.head);
-  HeadPool::run([&](ThreadPool& pool) {
+  KernelPool::run([&](ThreadPool& pool) {
     linear_log_probs_backward(call.input, const_span_of(saved[3]), const_span_of(saved[4]),
                               {span(by_log_prob), span(by_entropy)},
                               {mutable_matrix_of(grad_hidden), mutable_matrix_of(grad_head)}, pool);
@@ -138,7 +100,7 @@ VISPLAY_INLINE LinearLogProbsResult linear_log_probs_with_gradient(
       {at::empty({hidden.size(0)}, at::kFloat), at::empty({hidden.size(0)}, at::kFloat)},
       at::empty_like(call.hidden),
       at::empty_like(call.head)};
-  detail::HeadPool::run([&](ThreadPool& pool) {
+  detail::KernelPool::run([&](ThreadPool& pool) {
     linear_log_probs_with_gradient(call.input,
                                    {.log_probs = detail::span_of(result.tokens.log_probs),
                                     .entropy = detail::span_of(result.tokens.entropy)},

@@ -70,7 +70,7 @@ VISPLAY_INLINE at::Tensor VisionTower::operator()(const at::Tensor& pixel_values
   angles = {detail::reorder(angles.cos, to_windows, unit),
             detail::reorder(angles.sin, to_windows, unit)};
   const auto patches =
-      at::linear(pixel_values.to(patch_embed_.scalar_type()), patch_embed_.flatten(1));
+      visplay::linear(pixel_values.to(patch_embed_.scalar_type()), patch_embed_.flatten(1));
   auto x = detail::reorder(patches, to_windows, unit);
   const auto n = x.size(0);
   for (const auto& block : blocks_) {
