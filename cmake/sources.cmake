@@ -154,6 +154,8 @@ set(VISPLAY_CORE_HEADERS
     kernels/adamw_formula.hpp
     kernels/adamw_pass.hpp
     kernels/attention.hpp
+    kernels/attention_blocks.hpp
+    kernels/attention_tiles.hpp
     kernels/block_product.hpp
     kernels/cuda/adamw_kernel.hpp
     kernels/cuda/block.hpp

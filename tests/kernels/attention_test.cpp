@@ -1,13 +1,17 @@
 #include <visplay/core/rng.hpp>
+#include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/attention.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <new>
+
+#include "support/simd_levels.hpp"
 
 // Counts what the kernels allocate: every byte that lives at once.
 namespace {
@@ -39,6 +43,7 @@ void operator delete[](void* pointer, std::size_t) noexcept { uncount(pointer); 
 
 using namespace visplay;
 using Catch::Matchers::WithinAbs;
+using visplay::testing::at_every_level;
 
 namespace {
 
@@ -85,6 +90,13 @@ std::vector<double> dense_attention(const AttentionLayout& layout, const Attenti
 }
 
 std::vector<double> wide(const std::vector<float>& x) { return {x.begin(), x.end()}; }
+
+/// As bfloat16; x becomes the very same numbers.
+std::vector<BFloat16> narrow(std::vector<float>& x) {
+  std::vector<BFloat16> stored;
+  for (auto& value : x) stored.push_back(BFloat16(value)), value = float(stored.back());
+  return stored;
+}
 
 AttentionLayout mixed_layout() {
   AttentionLayout layout;
@@ -180,15 +192,11 @@ TEST_CASE("segments longer than a block of keys, forward and backward, are dense
   }
 }
 
-TEST_CASE("attention of bfloat16 is that of the same numbers in float, rounded once") {
+TEST_CASE("attention of bfloat16 without AMX is that of the same numbers in float, rounded once") {
+  set_simd_level(std::min(best_simd_level(), SimdLevel::avx512_bf16));
   const auto layout = mixed_layout();
   const AttentionShape shape{4, 2, 20, 0.25f};
   auto t = random_tensors(layout, shape, Rng(6));
-  const auto narrow = [](std::vector<float>& x) {
-    std::vector<BFloat16> stored;
-    for (auto& value : x) stored.push_back(BFloat16(value)), value = float(stored.back());
-    return stored;
-  };
   const auto q = narrow(t.q), k = narrow(t.k), v = narrow(t.v), g = narrow(t.grad_out);
   std::vector<float> out(t.q.size()), log_sum(std::size_t(layout.rows()) * shape.heads),
       dq(t.q.size()), dk(t.k.size()), dv(t.v.size());
@@ -207,6 +215,36 @@ TEST_CASE("attention of bfloat16 is that of the same numbers in float, rounded o
   for (std::size_t i = 0; i < dq.size(); ++i) REQUIRE(dq16[i].bits == BFloat16(dq[i]).bits);
   for (std::size_t i = 0; i < dk.size(); ++i) REQUIRE(dk16[i].bits == BFloat16(dk[i]).bits);
   for (std::size_t i = 0; i < dv.size(); ++i) REQUIRE(dv16[i].bits == BFloat16(dv[i]).bits);
+  set_simd_level(best_simd_level());
+}
+
+TEST_CASE("attention of bfloat16 is off by the rounding of its weights and of its result") {
+  const auto dim = GENERATE(8, 20, 64, 80, 128);
+  auto layout = mixed_layout();
+  const std::int32_t branches[] = {37, 5, 300};
+  layout.add_tree(290, branches);
+  const AttentionShape shape{4, 2, dim, float(1 / std::sqrt(dim))};
+  auto t = random_tensors(layout, shape, Rng(7).fork("dim", dim));
+  const auto q = narrow(t.q), k = narrow(t.k), v = narrow(t.v);
+  const auto exact = dense_attention(layout, shape, wide(t.q), wide(t.k), wide(t.v));
+  auto sizes = wide(t.v);
+  for (double& x : sizes) x = std::abs(x);
+  const auto size = dense_attention(layout, shape, wide(t.q), wide(t.k), sizes);  // sum p |v|
+  std::vector<float> float_out(q.size()), float_log_sum(std::size_t(layout.rows()) * shape.heads);
+  const auto tasks = attention_tasks(layout, shape);
+  attention_forward(layout, shape, t.q.data(), t.k.data(), t.v.data(), float_out.data(),
+                    float_log_sum.data(), 0, tasks);
+  at_every_level([&] {
+    std::vector<BFloat16> out(q.size());
+    std::vector<float> log_sum(float_log_sum.size());
+    attention_forward(layout, shape, q.data(), k.data(), v.data(), out.data(), log_sum.data(), 0,
+                      tasks);
+    for (std::size_t i = 0; i < out.size(); ++i)
+      REQUIRE_THAT(float(out[i]),
+                   WithinAbs(exact[i], 0x1p-8 * (std::abs(exact[i]) + size[i]) + 1e-5));
+    for (std::size_t i = 0; i < log_sum.size(); ++i)
+      REQUIRE_THAT(log_sum[i], WithinAbs(float_log_sum[i], 1e-5));
+  });
 }
 
 TEST_CASE("attention of many rows needs memory for the rows, not for their pairs") {

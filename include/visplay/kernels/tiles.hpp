@@ -3,7 +3,7 @@
 //   c[i][j] = sum_k left(i, k) right(j, k),  i < rows, j < columns
 //
 // `columns` is two packs (or two tiles of AMX), so that what follows a product works on whole
-// registers. c is [rows][columns] float32. Sums over k are kept short: every 64 or 128 units a fresh
+// registers. c is [rows][columns] float32; with AMX its rows may lie `c_step` floats apart. Sums over k are kept short: every 64 or 128 units a fresh
 // accumulator starts and the last is added to c, and AMX sums 32 products before it adds, so that
 // rounding grows with the square root of a few dozen additions instead of thousands.
 //
@@ -118,7 +118,7 @@ struct AmxTiles {
   // (1.92 instead of 1.63 TFLOP/s with both operands in the second-level cache, of 2.25).
   template <class Between>
   static inline void multiply(const Pair* left, const Pair* right, std::ptrdiff_t units, float* c,
-                              Between&& between) {
+                              Between&& between, std::ptrdiff_t c_step = columns) {
     asm volatile("" ::: "memory");
     _tile_zero(0);
     _tile_zero(1);
@@ -136,10 +136,10 @@ struct AmxTiles {
       _tile_dpbf16ps(3, 5, 7);
       between(step, steps);
     }
-    _tile_stored(0, c, 128);
-    _tile_stored(1, c + 16, 128);
-    _tile_stored(2, c + 16 * columns, 128);
-    _tile_stored(3, c + 16 * columns + 16, 128);
+    _tile_stored(0, c, 4 * c_step);
+    _tile_stored(1, c + 16, 4 * c_step);
+    _tile_stored(2, c + 16 * c_step, 4 * c_step);
+    _tile_stored(3, c + 16 * c_step + 16, 4 * c_step);
     asm volatile("" ::: "memory");
   }
 };
