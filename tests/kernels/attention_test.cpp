@@ -36,10 +36,18 @@ void uncount(void* pointer) noexcept {
 
 void* operator new(std::size_t size) { return counted(size); }
 void* operator new[](std::size_t size) { return counted(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return counted(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* pointer) noexcept { uncount(pointer); }
 void operator delete[](void* pointer) noexcept { uncount(pointer); }
 void operator delete(void* pointer, std::size_t) noexcept { uncount(pointer); }
 void operator delete[](void* pointer, std::size_t) noexcept { uncount(pointer); }
+void operator delete(void* pointer, const std::nothrow_t&) noexcept { uncount(pointer); }
 
 using namespace visplay;
 using Catch::Matchers::WithinAbs;

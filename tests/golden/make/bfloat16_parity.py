@@ -121,7 +121,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--programs", type=pathlib.Path, default=GOLDEN.parent.parent / "build")
     parser.add_argument("--seed", type=int, default=300)
-    parser.add_argument("--random", type=int, default=3)
+    parser.add_argument("--random", type=int, default=12)
     args = parser.parse_args()
     if not args.check:
         return make()

@@ -500,7 +500,7 @@ def main():
     parser.add_argument("--programs", type=pathlib.Path, default=GOLDEN.parent.parent / "build")
     parser.add_argument("--model", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=100)
-    parser.add_argument("--random", type=int, default=3)
+    parser.add_argument("--random", type=int, default=12)
     args = parser.parse_args()
     if not args.check:
         make()

@@ -25,7 +25,7 @@ TENSORS = [("a.f64", "float64", (3,)), ("b.i64", "int64", (2, 2)), ("c.f32", "fl
 
 WRITER = r"""
 #define VISPLAY_HEADER_ONLY
-#include <visplay/io/safetensors.hpp>
+#include <visplay/io/safetensors_writer.hpp>
 int main(int, char** argv) {
   using namespace visplay;
   std::vector<float> values(60);
