@@ -45,7 +45,8 @@ inline double log_ratio(const TokenBatch& batch, std::size_t t) {
 
 /// (A - mean A)(log pi - mean log pi), means over kept tokens.
 inline Scores covariances(const TokenBatch& batch) {
-  Scores advantages(batch, [&](std::size_t i, std::size_t t) { return double(batch.advantage(i, t)); });
+  Scores advantages(batch,
+                    [&](std::size_t i, std::size_t t) { return double(batch.advantage(i, t)); });
   Scores log_probs(batch, [&](std::size_t, std::size_t t) { return double(batch.log_probs[t]); });
   const double mean_advantage = advantages.mean(), mean_log_prob = log_probs.mean();
   for (std::size_t k = 0; k < log_probs.size(); ++k)
