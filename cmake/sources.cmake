@@ -166,6 +166,9 @@ set(VISPLAY_CORE_HEADERS
     kernels/float_matrix.hpp
     kernels/lanes.hpp
     kernels/linear_log_probs.hpp
+    kernels/linear_log_probs_backward.hpp
+    kernels/linear_log_probs_common.hpp
+    kernels/linear_log_probs_forward.hpp
     kernels/linear_log_probs_pass.hpp
     kernels/linear_log_probs_plan.hpp
     kernels/linear_log_probs_tiles.hpp

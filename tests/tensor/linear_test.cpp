@@ -82,15 +82,23 @@ TEST_CASE("linear gives each row the same bits whatever rows come with it") {
   });
 }
 
-TEST_CASE("linear leaves frozen weights without gradient, and float32 to ATen") {
+TEST_CASE("linear keeps x for the backward pass only if the weight wants a gradient") {
   at::manual_seed(3);
-  const at::Tensor weight = at::randn({8, 16}).to(at::kBFloat16);
-  const at::Tensor x = at::randn({40, 16}).to(at::kBFloat16).set_requires_grad(true);
+  const bool frozen = GENERATE(false, true);
+  const at::Tensor weight = at::randn({8, 16}).to(at::kBFloat16).set_requires_grad(!frozen);
   at_every_level([&] {
-    by_kernel(x, weight, {}).sum().backward();
-    CHECK_FALSE(weight.grad().defined());
-    CHECK(x.grad().defined());
+    const at::Tensor leaf = at::randn({40, 16}).to(at::kBFloat16).set_requires_grad(true);
+    const at::Tensor x = leaf * 1;
+    const at::Tensor y = by_kernel(x, weight, {});
+    CHECK(x.use_count() == (frozen ? 1 : 2));
+    y.sum().backward();
+    const auto column_sums = weight.detach().to(at::kDouble).sum(0).expand({40, 16});
+    CHECK(at::allclose(leaf.grad().to(at::kDouble), column_sums, 0x1p-8, 1e-5));
+    CHECK(weight.grad().defined() == !frozen);
   });
+}
+
+TEST_CASE("linear leaves float32 to ATen") {
   const at::Tensor a = at::randn({40, 16}), b = at::randn({8, 16});
   CHECK(visplay::linear(a, b).equal(at::linear(a, b)));
 }

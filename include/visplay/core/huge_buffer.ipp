@@ -21,7 +21,9 @@ VISPLAY_INLINE std::byte* HugeBuffer::reserve(std::size_t bytes) {
   check(data_ != nullptr, "working memory: the system has no {} bytes", size);
   size_ = size;
 #if defined(__linux__)
-  madvise(data_, size_, MADV_HUGEPAGE);  // a hint: nothing is lost where it is refused
+  // Whole pages only, or the rest of the last one would take memory too. A hint: nothing is lost where
+  // it is refused.
+  madvise(data_, bytes / page * page, MADV_HUGEPAGE);
 #endif
   return data_;
 }

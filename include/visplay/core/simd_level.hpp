@@ -37,6 +37,15 @@ inline constexpr SimdLevel unit_simd_level = SimdLevel::VISPLAY_ISA;
 /// @throws Error if this processor cannot run it
 void set_simd_level(SimdLevel level);
 
+/// of.operator()<L>() for the highest level L that is neither above `level` nor above `best`, the
+/// highest for which there is code.
+template <SimdLevel best, class Of>
+auto at_simd_level(SimdLevel level, const Of& of) {
+  if constexpr (best != SimdLevel::portable)
+    if (level < best) return at_simd_level<static_cast<SimdLevel>(int(best) - 1)>(level, of);
+  return of.template operator()<best>();
+}
+
 }  // namespace visplay
 
 #ifdef VISPLAY_HEADER_ONLY

@@ -23,17 +23,8 @@ AdamWPasses adamw_passes_at();  // adamw_unit.ipp
 
 VISPLAY_INLINE AdamWPasses passes() {
 #if defined(VISPLAY_SIMD_UNITS) && !defined(VISPLAY_HEADER_ONLY)
-  switch (simd_level()) {
-    case SimdLevel::amx:
-    case SimdLevel::avx512_bf16:
-    case SimdLevel::avx512:
-      return adamw_passes_at<SimdLevel::avx512>();
-    case SimdLevel::avx2:
-      return adamw_passes_at<SimdLevel::avx2>();
-    case SimdLevel::portable:
-      break;
-  }
-  return adamw_passes_at<SimdLevel::portable>();
+  return at_simd_level<SimdLevel::avx512>(
+      simd_level(), []<SimdLevel level>() { return adamw_passes_at<level>(); });
 #else
   return adamw_pass::passes_here();
 #endif

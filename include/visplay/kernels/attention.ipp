@@ -120,9 +120,8 @@ void attention_backward(const AttentionLayout& layout, const AttentionShape& sha
     keys.fill(k + task.first_kv(), task.kv_step(), task.rows, dim, true, true);
     values.fill(v + task.first_kv(), task.kv_step(), task.rows, dim, false, true);
     key_gradients.zero(task.rows, dim), value_gradients.zero(task.rows, dim);
-    for (int at = 0; at < task.queries(); at += attention_detail::FloatProducts<T>::queries) {
-      const attention_detail::QueryBlock block(task, at,
-                                               attention_detail::FloatProducts<T>::queries);
+    for (int at = 0; at < task.queries(); at += attention_detail::float_queries) {
+      const attention_detail::QueryBlock block(task, at, attention_detail::float_queries);
       queries.load_from(q, task, block), gradients.load_from(grad_out, task, block);
       outputs.load_from(out, task, block), query_gradients.zero();
       block.for_keys(1, [&](int first, int count, int) {

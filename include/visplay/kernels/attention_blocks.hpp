@@ -13,6 +13,7 @@ inline namespace VISPLAY_ISA {
 namespace attention_detail {
 
 constexpr int query_block = 32, key_block = 256;  // at most
+constexpr int float_queries = 24;                 // of a block whose products are in float
 
 // A segment's rows of one head next to each other, as rows and as columns, in float.
 struct HeadTile {
@@ -185,7 +186,7 @@ struct PairBlock {
 template <class T>
 class FloatProducts {
  public:
-  static constexpr int queries = 24, key_step = 1;
+  static constexpr int queries = float_queries, key_step = 1;
   explicit FloatProducts(int dim) : dim_(dim), queries_(dim) {}
 
   void load_keys(const Task& task, const T* k, const T* v) {

@@ -23,19 +23,7 @@ VISPLAY_INLINE Passes passes_in_use([[maybe_unused]] FloatType type) {
   // Other types gain nothing from the levels that add products of bfloat16.
   const SimdLevel level =
       type == FloatType::bfloat16 ? simd_level() : std::min(simd_level(), SimdLevel::avx512);
-  switch (level) {
-    case SimdLevel::amx:
-      return passes_at<SimdLevel::amx>(type);
-    case SimdLevel::avx512_bf16:
-      return passes_at<SimdLevel::avx512_bf16>(type);
-    case SimdLevel::avx512:
-      return passes_at<SimdLevel::avx512>(type);
-    case SimdLevel::avx2:
-      return passes_at<SimdLevel::avx2>(type);
-    case SimdLevel::portable:
-      return passes_at<SimdLevel::portable>(type);
-  }
-  return {};
+  return at_simd_level<SimdLevel::amx>(level, [&]<SimdLevel at>() { return passes_at<at>(type); });
 #else
   return matrix::passes_here(type, simd_level());
 #endif

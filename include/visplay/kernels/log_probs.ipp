@@ -21,17 +21,8 @@ LogProbPasses<Number> log_probs_passes_at();  // log_probs_unit.ipp
 template <class Number>
 LogProbPasses<Number> passes() {
 #if defined(VISPLAY_SIMD_UNITS) && !defined(VISPLAY_HEADER_ONLY)
-  switch (simd_level()) {
-    case SimdLevel::amx:
-    case SimdLevel::avx512_bf16:
-    case SimdLevel::avx512:
-      return log_probs_passes_at<SimdLevel::avx512, Number>();
-    case SimdLevel::avx2:
-      return log_probs_passes_at<SimdLevel::avx2, Number>();
-    case SimdLevel::portable:
-      break;
-  }
-  return log_probs_passes_at<SimdLevel::portable, Number>();
+  return at_simd_level<SimdLevel::avx512>(
+      simd_level(), []<SimdLevel level>() { return log_probs_passes_at<level, Number>(); });
 #else
   return log_probs_pass::passes_here<Number>();
 #endif

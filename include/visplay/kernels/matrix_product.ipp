@@ -20,19 +20,7 @@ VISPLAY_INLINE Pass pass_in_use([[maybe_unused]] FloatType type) {
   // Other types gain nothing from the levels that add products of bfloat16.
   const SimdLevel level =
       type == FloatType::bfloat16 ? simd_level() : std::min(simd_level(), SimdLevel::avx512);
-  switch (level) {
-    case SimdLevel::amx:
-      return pass_at<SimdLevel::amx>(type);
-    case SimdLevel::avx512_bf16:
-      return pass_at<SimdLevel::avx512_bf16>(type);
-    case SimdLevel::avx512:
-      return pass_at<SimdLevel::avx512>(type);
-    case SimdLevel::avx2:
-      return pass_at<SimdLevel::avx2>(type);
-    case SimdLevel::portable:
-      return pass_at<SimdLevel::portable>(type);
-  }
-  return {};
+  return at_simd_level<SimdLevel::amx>(level, [&]<SimdLevel at>() { return pass_at<at>(type); });
 #else
   return matrix::product_here(type, simd_level());
 #endif

@@ -7,7 +7,6 @@
 // equal to the bit for any number of threads.
 #pragma once
 
-#include <visplay/core/float16.hpp>
 #include <visplay/kernels/matrix_product.hpp>
 #include <visplay/kernels/product_parts.hpp>
 #include <visplay/kernels/tile_work.hpp>
@@ -199,19 +198,9 @@ matrix_product_detail::Pass product_of() {
           [](const Plan& plan, std::byte* memory) { Product<Tiles, T>(plan, memory).run(); }};
 }
 
-/// The best that this unit is compiled for; AMX only at its level, since the tile registers are the
-/// kernel's to grant (best_simd_level() has asked for them).
-inline matrix_product_detail::Pass product_here(FloatType type, [[maybe_unused]] SimdLevel level) {
-  if (type == FloatType::float32) return product_of<FloatTiles, float>();
-  if (type == FloatType::float16) return product_of<FloatTiles, Float16>();
-#if defined(__AMX_BF16__)
-  if (level == SimdLevel::amx) return product_of<AmxTiles, BFloat16>();
-#endif
-#if defined(__AVX512BF16__)
-  return product_of<PairTiles, BFloat16>();
-#else
-  return product_of<FloatTiles, BFloat16>();
-#endif
+inline matrix_product_detail::Pass product_here(FloatType type, SimdLevel level) {
+  return with_best_tiles(type, level,
+                         []<class Tiles, class T>() { return product_of<Tiles, T>(); });
 }
 
 }  // namespace matrix

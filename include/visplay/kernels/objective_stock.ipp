@@ -10,18 +10,11 @@ namespace visplay::objective_detail {
 template <class Objective>
 Passes<Objective> stock_passes() {
 #ifdef VISPLAY_SIMD_UNITS
-  switch (simd_level()) {
-    case SimdLevel::amx:
-    case SimdLevel::avx512_bf16:
-    case SimdLevel::avx512:
-      return passes_at<SimdLevel::avx512, Objective>();
-    case SimdLevel::avx2:
-      return passes_at<SimdLevel::avx2, Objective>();
-    case SimdLevel::portable:
-      return passes_at<SimdLevel::portable, Objective>();
-  }
-#endif
+  return at_simd_level<SimdLevel::avx512>(
+      simd_level(), []<SimdLevel level>() { return passes_at<level, Objective>(); });
+#else
   return {};
+#endif
 }
 
 #define VISPLAY_STOCK_PASSES(Objective) template Passes<Objective> stock_passes<Objective>();

@@ -1,8 +1,12 @@
-// What matrix products are made of beside tiles: working memory, packing, prefetching.
+// What matrix products are made of beside tiles: working memory, packing, prefetching, the choice
+// of the tiles.
 #pragma once
 
+#include <visplay/core/float16.hpp>
+#include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/float_matrix.hpp>
 #include <visplay/kernels/panels.hpp>
+#include <visplay/kernels/tiles.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -107,6 +111,23 @@ void multiply_panels(const typename Tiles::Unit* left, int left_panels,
       std::swap(tile, other);
     }
   work.finish();
+}
+
+/// of.operator()<Tiles, T>() for numbers of that type with the best tiles that this unit is compiled
+/// for; AMX only at its level, since the tile registers are the kernel's to grant (best_simd_level()
+/// has asked for them).
+template <class Of>
+auto with_best_tiles(FloatType type, [[maybe_unused]] SimdLevel level, const Of& of) {
+  if (type == FloatType::float32) return of.template operator()<FloatTiles, float>();
+  if (type == FloatType::float16) return of.template operator()<FloatTiles, Float16>();
+#if defined(__AMX_BF16__)
+  if (level == SimdLevel::amx) return of.template operator()<AmxTiles, BFloat16>();
+#endif
+#if defined(__AVX512BF16__)
+  return of.template operator()<PairTiles, BFloat16>();
+#else
+  return of.template operator()<FloatTiles, BFloat16>();
+#endif
 }
 
 template <class T>

@@ -1,0 +1,126 @@
+// The forward pass of linear_log_probs for the processor that the including unit is compiled for: chunks
+// of the head stay packed in a thread's second-level cache while the panels of all tokens of a block
+// stream past. Per slice of the head and token five sums, merged in slice order.
+#pragma once
+
+#include <visplay/kernels/linear_log_probs_common.hpp>
+
+#include <cmath>
+
+namespace visplay {
+inline namespace VISPLAY_ISA {
+namespace matrix {
+
+template <class Tiles, class T>
+class Forward : Common<Tiles, T> {
+  using Base = Common<Tiles, T>;
+  using Base::plan, Base::head, Base::units, Base::token_block, Base::chunk, Base::threads;
+  using typename Base::Unit;
+
+ public:
+  Forward(const Plan& plan, std::byte* memory)
+      : Base(plan),
+        slice(linear_log_probs_detail::rows_per_slice(plan.vocabulary)),
+        slices(ceil_div(plan.vocabulary, slice)) {
+    Parts parts(memory);
+    tokens = parts.take<Unit>(token_block * units);
+    left = parts.take<Unit>(threads * chunk * units);
+    tiles = parts.take<float>(threads * 2 * Base::rows * Base::columns);
+    sums = parts.take<float>(slices * TokenSums::arrays * token_block);
+    bytes = parts.used();
+  }
+
+  void run(const ForwardResult& result) {
+    Areas areas(threads);
+    for (std::int64_t first = 0; first < plan.tokens(); first += token_block) {
+      const std::int64_t count = std::min(token_block, plan.tokens() - first);
+      this->pack_tokens(first, count, tokens);
+      plan.pool->run(std::size_t(slices), [&](std::size_t s) {
+        const Areas::Hold area(areas);
+        add_slice(std::int64_t(s), first, count, area.index());
+      });
+      parallel_for(*plan.pool, std::size_t(count), 32, [&](std::size_t begin, std::size_t end) {
+        for (auto t = std::int64_t(begin); t < std::int64_t(end); ++t) merge(first, t, result);
+      });
+    }
+  }
+
+  std::size_t bytes = 0;
+
+ private:
+  using Work = SoftmaxTile<Tiles>;
+
+  [[nodiscard]] TokenSums sums_of(std::int64_t s) const {
+    return {sums + s * TokenSums::arrays * token_block, token_block};
+  }
+
+  void add_slice(std::int64_t s, std::int64_t first, std::int64_t count, int area) const {
+    [[maybe_unused]] const typename Tiles::Session session;
+    const TokenSums of_slice = sums_of(s);
+    of_slice.reset(token_block);
+    const std::int64_t end = std::min(plan.vocabulary, (s + 1) * slice);
+    multiply_head<Tiles, Work>(
+        head, s * slice, end, chunk, tokens, this->panels_of(count), left + area * chunk * units,
+        tiles + area * 2 * Base::rows * Base::columns,
+        [&](const float* tile, std::ptrdiff_t row, int panel) {
+          const int rows = int(std::min<std::ptrdiff_t>(Base::rows, end - row));
+          return Work(tile, rows, row, of_slice, plan.targets + first, panel * Base::columns,
+                      plan.inverse_temperature);
+        });
+  }
+
+  /// Of token `first + t`: the slices' sums, in order, in double.
+  void merge(std::int64_t first, std::int64_t t, const ForwardResult& result) const {
+    const std::int64_t token = first + t;
+    if (plan.targets[token] < 0) {
+      result.log_probs[token] = result.entropy[token] = result.sum_squares[token] = 0;
+      result.log_sums[token] = 0;
+      return;
+    }
+    float shift = TokenSums::none, target = TokenSums::none;
+    for (std::int64_t s = 0; s < slices; ++s) {
+      shift = std::max(shift, sums_of(s).shift[t]);
+      target = std::max(target, sums_of(s).target[t]);
+    }
+    double sum = 0, weighted = 0, squares = 0;
+    for (std::int64_t s = 0; s < slices; ++s) {
+      const TokenSums part = sums_of(s);
+      const double moved = double(part.shift[t]) - double(shift), factor = std::exp(moved);
+      sum += factor * double(part.sum[t]);
+      weighted += factor * (double(part.weighted[t]) + moved * double(part.sum[t]));
+      squares += factor * factor * double(part.squares[t]);
+    }
+    // The target's logit once more in double; where the token has most of the probability its error
+    // is in the sum too and cancels.
+    const double chosen = target_logit(token), error = chosen - double(target);
+    const double entropy_sum = std::log(sum);
+    const double log_sum = entropy_sum + error * std::exp(double(target) - double(shift)) / sum;
+    result.log_probs[token] = float(chosen - double(shift) - log_sum);
+    result.entropy[token] = float(entropy_sum - weighted / sum);
+    result.sum_squares[token] = float(squares / (sum * sum));
+    result.log_sums[token] = float(double(shift) + log_sum);
+  }
+
+  [[nodiscard]] double target_logit(std::int64_t token) const {
+    constexpr std::int64_t lanes = 8;  // sums that do not wait for each other
+    const ByRow<T> hidden = rows_of<T>(plan.hidden);
+    const T *x = hidden.data + token * hidden.stride,
+            *w = head.data + plan.targets[token] * head.stride;
+    double sums_of_lanes[lanes] = {}, sum = 0;
+    std::int64_t h = 0;
+    for (; h + lanes <= plan.depth(); h += lanes)
+      for (std::int64_t i = 0; i < lanes; ++i)
+        sums_of_lanes[i] += double(x[h + i]) * double(w[h + i]);
+    for (; h < plan.depth(); ++h) sum += double(x[h]) * double(w[h]);
+    for (const double lane : sums_of_lanes) sum += lane;
+    return sum * double(plan.inverse_temperature);
+  }
+
+  std::int64_t slice, slices;
+  Unit *tokens, *left;
+  float *tiles, *sums;
+};
+
+}  // namespace matrix
+}  // namespace VISPLAY_ISA
+}  // namespace visplay
