@@ -178,21 +178,26 @@ def check(batch, folder, some=16):
 
 
 def compare(ours, line, peers, batch, rounds):
-    """Prints medians and the median of ratios of each peer; returns our memory."""
-    times, memory = {name: [] for name in ("ours", *peers)}, {}
+    """Prints medians and the median of ratios of each peer. One that takes more than a minute is called only once."""
+    times, memory = {name: {} for name in ("ours", *peers)}, {}
     for round in range(rounds + 1):  # the first warms up; it alone shows what memory is new
         for name in times:
+            if times[name].get(0, (0,))[0] > 60:
+                continue
             wall, processor, extra = ours.timed(line) if name == "ours" else timed(peers[name], batch)
             memory[name] = max(memory.get(name, 0), extra)
-            if round > 0:
-                times[name].append((wall, processor))
+            times[name][round] = wall, processor
+    for of_rounds in times.values():
+        if len(of_rounds) > 1:
+            del of_rounds[0]
     median = lambda values: statistics.median(values)
-    own = times["ours"]
+    own = list(times["ours"].values())
     print(f"{line}: ours {median(w for w, _ in own):.2f} s (processor {median(p for _, p in own):.2f}), "
           f"{memory['ours'] / 2**20:.1f} MiB beyond inputs and results", flush=True)
     for name in peers:
-        pairs = list(zip(times[name], own))
-        wall, ratio = median(w for w, _ in times[name]), median(a[0] / b[0] for a, b in pairs)
+        # A peer's only call was in the first round, of which ours warmed up: the first of ours that counts stands in.
+        pairs = [(of_round, times["ours"].get(round, own[0])) for round, of_round in times[name].items()]
+        wall, ratio = median(w for (w, _), _ in pairs), median(a[0] / b[0] for a, b in pairs)
         wanted = WANTED.get(OPTIONS.level, {}).get(name)
         print(f"  {name:27} {wall:6.2f} s, ratio {ratio:5.2f} "
               f"(processor {median(a[1] / b[1] for a, b in pairs):5.2f}, wanted {wanted or '-'}), "

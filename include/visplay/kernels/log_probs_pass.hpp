@@ -49,6 +49,15 @@ using Lanes = Pack::Lanes;
 constexpr std::size_t pair = 2 * std::size_t(Pack::lanes);
 constexpr std::size_t chunk = 1024;  // logits: stay in the first cache for a second look
 
+/// Of a pair's successor a page of memory later, where the processor's own guesses end.
+template <class Number>
+inline void fetch_ahead(const Number* from) {
+  constexpr std::uintptr_t ahead = 4096, line = 64;
+  const auto address = reinterpret_cast<std::uintptr_t>(from) + ahead;  // not always of an object
+  for (std::uintptr_t at = 0; at < pair * sizeof(Number); at += line)
+    __builtin_prefetch(reinterpret_cast<const void*>(address + at));
+}
+
 /// Two packs at once, in an order of their own for BFloat16; `store_two` undoes it.
 template <class Number>
 inline void load_two(const Number* from, Lanes& a, Lanes& b) {
@@ -102,26 +111,18 @@ inline Lanes bounded_below(const Lanes& y) {
 }
 
 #if defined(__AVX512F__) && !defined(__clang__)
-/// 2^(i / 32)
-constexpr Lanes roots[2] = {
-    {1.f, 1.02189715f, 1.04427378f, 1.06714040f, 1.09050773f, 1.11438674f, 1.13878863f, 1.16372485f,
-     1.18920712f, 1.21524736f, 1.24185781f, 1.26905096f, 1.29683955f, 1.32523664f, 1.35425555f,
-     1.38390988f},
-    {1.41421356f, 1.44518081f, 1.47682615f, 1.50916443f, 1.54221083f, 1.57598084f, 1.61049033f,
-     1.64575548f, 1.68179283f, 1.71861930f, 1.75625216f, 1.79470907f, 1.83400809f, 1.87416763f,
-     1.91520656f, 1.95714412f}};
-
-/// 2^y for y that is not infinite, relative error below 2e-7; infinity from 128. With n the multiple
-/// of 1 / 32 next to y: 2^floor(n), the root that n's last bits choose, and a parabola for the rest.
+/// 2^y for y that is not infinite, relative error below 2e-7; infinity from 128. A polynomial of
+/// y - floor(y), scaled by 2^floor(y): two instructions beside the five of the polynomial.
 inline Lanes power_of_two(const Lanes& y) {
-  constexpr float to_32nds = 393216.f;  // 1.5 * 2^18
-  constexpr int round_to_nearest = 4;
-  const Lanes shifted = y + to_32nds, n = shifted - to_32nds, f = y - n;
-  const Lanes root = __builtin_ia32_vpermt2varps512_mask(std::bit_cast<PackIntegers>(shifted),
-                                                         roots[0], roots[1], (unsigned short)(-1));
-  const Lanes more = (f * 0.240226507f + 0.693157344f) * f;
-  return __builtin_ia32_scalefps512_mask(root * more + root, n, Lanes{}, (unsigned short)(-1),
-                                         round_to_nearest);
+  constexpr int less_floor = 1, as_it_is = 4;
+  const Lanes f =
+      __builtin_ia32_reduceps512_mask_round(y, less_floor, Lanes{}, (unsigned short)(-1), as_it_is);
+  Lanes p = f * 0.00187757669f + 0.00898933969f;
+  p = p * f + 0.0558263175f;
+  p = p * f + 0.240153611f;
+  p = p * f + 0.693153083f;
+  p = p * f + 0.99999994f;
+  return __builtin_ia32_scalefps512_mask(p, y, Lanes{}, (unsigned short)(-1), as_it_is);
 }
 #else
 /// 2^y for y that is bounded below, relative error below 2e-7 up to 127; beyond, so large that a sum
@@ -157,9 +158,21 @@ inline float largest_of(const Number* from, std::size_t count) {
   return largest;
 }
 
+/// Lane by lane.
 struct ChunkSums {
-  double sum, weighted, squares;
+  Lanes sum, weighted, squares;
 };
+
+template <int distance = Pack::lanes / 2, int... i>
+inline float sum_of_lanes(const Lanes& x, std::integer_sequence<int, i...> lanes) {
+  if constexpr (distance == 0)
+    return x[0];
+  else
+    return sum_of_lanes<distance / 2>(x + __builtin_shufflevector(x, x, (i ^ distance)...), lanes);
+}
+inline float sum_of_lanes(const Lanes& x) {
+  return sum_of_lanes(x, std::make_integer_sequence<int, Pack::lanes>{});
+}
 
 /// How y = c x - r is rounded once at most: as a fused multiply-add, or from a difference of logits.
 struct Reference {
@@ -184,6 +197,7 @@ template <bool squares, bool bounded, class Number>
 inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, Reference reference) {
   Lanes sum_a{}, sum_b{}, weighted_a{}, weighted_b{}, squares_a{}, squares_b{};
   for (std::size_t at = 0; at < count; at += pair) {
+    fetch_ahead(from + at);
     Lanes a, b;
     load_two(from + at, a, b);
     a = reference.y_of(a, factor), b = reference.y_of(b, factor);
@@ -193,12 +207,7 @@ inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, Re
     weighted_a += power_a * a, weighted_b += power_b * b;
     if constexpr (squares) squares_a += power_a * power_a, squares_b += power_b * power_b;
   }
-  const auto total = [](const Lanes& a, const Lanes& b) {
-    PackSum sum;
-    sum.add(Pack(a)), sum.add(Pack(b)), sum.widen();
-    return sum.total();
-  };
-  return {total(sum_a, sum_b), total(weighted_a, weighted_b), total(squares_a, squares_b)};
+  return {sum_a + sum_b, weighted_a + weighted_b, squares_a + squares_b};
 }
 
 /// The sums of a row, chunk after chunk. The reference is the largest logit of the first chunk with
@@ -210,22 +219,32 @@ class RowPass {
   explicit RowPass(float factor) : factor_(factor) {}
 
   void add(const Number* from, std::size_t count) {
-    constexpr double too_large = 0x1p60;  // whose square a float still holds
     if (!has_reference_) raise_reference(from, count);
     ChunkSums sums = sums_of_chunk(from, count);
-    if (!(sums.sum < too_large && sums.weighted == sums.weighted)) {  // a masked logit gives NaN
+    if (!is_in_range(sums)) {
       raise_reference(from, count);
       bounded_ = true;
       sums = sums_of_chunk(from, count);
     }
-    sums_.add(sums.sum, sums.weighted, sums.squares);
+    sum_.add(Pack(sums.sum)), sum_.widen();
+    weighted_.add(Pack(sums.weighted)), weighted_.widen();
+    if constexpr (squares) squares_.add(Pack(sums.squares)), squares_.widen();
   }
-  [[nodiscard]] const RowSums& sums() const { return sums_; }
+  [[nodiscard]] RowSums sums() const {
+    RowSums all = sums_before_;
+    all.add(sum_.total(), weighted_.total(), squares_.total());
+    return all;
+  }
 
  private:
   ChunkSums sums_of_chunk(const Number* from, std::size_t count) const {
     return bounded_ ? sums_of<squares, true>(from, count, factor_, reference_)
                     : sums_of<squares, !scales>(from, count, factor_, reference_);
+  }
+  /// Whether y was small enough everywhere. A masked logit makes `weighted` NaN.
+  static bool is_in_range(const ChunkSums& sums) {
+    constexpr float too_large = 0x1p60f;  // whose square a float still holds
+    return sum_of_lanes(sums.sum + (sums.weighted - sums.weighted)) < too_large;
   }
   void raise_reference(const Number* from, std::size_t count) {
     const float largest = largest_of(from, count);
@@ -233,7 +252,8 @@ class RowPass {
     const Reference reference = Reference::of(largest, factor_);
     if (has_reference_ && !(reference.value > reference_.value)) return;
     const double offset = reference.offset(factor_);
-    has_reference_ ? sums_.refer_to(offset) : void(sums_.offset = offset);
+    sums_before_ = sums(), sum_ = weighted_ = squares_ = PackSum();
+    has_reference_ ? sums_before_.refer_to(offset) : void(sums_before_.offset = offset);
     has_reference_ = true;
     reference_ = reference;
   }
@@ -241,7 +261,8 @@ class RowPass {
   float factor_;
   bool has_reference_ = false, bounded_ = false;
   Reference reference_;
-  RowSums sums_;
+  RowSums sums_before_;               // the reference was raised
+  PackSum sum_, weighted_, squares_;  // since then
 };
 
 template <class Number>
@@ -289,7 +310,10 @@ template <class Number>
 void gradient(Number* row, std::size_t vocabulary, float factor, const RowSlope& slope_in) {
   const RowSlope slope = slope_in;
   std::size_t at = 0;
-  for (; at + pair <= vocabulary; at += pair) gradient_two(row + at, row + at, factor, slope);
+  for (; at + pair <= vocabulary; at += pair) {
+    fetch_ahead(row + at);
+    gradient_two(row + at, row + at, factor, slope);
+  }
   if (at == vocabulary) return;
   Number last[pair];
   for (std::size_t i = 0; i < pair; ++i) last[i] = row[at + i < vocabulary ? at + i : at];
