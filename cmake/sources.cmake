@@ -157,6 +157,8 @@ set(VISPLAY_CORE_HEADERS
     kernels/attention_blocks.hpp
     kernels/attention_tiles.hpp
     kernels/block_product.hpp
+    kernels/block_random.hpp
+    kernels/block_random_lanes.hpp
     kernels/cuda/adamw_kernel.hpp
     kernels/cuda/block.hpp
     kernels/cuda/group_kernel.hpp
@@ -185,12 +187,11 @@ set(VISPLAY_CORE_HEADERS
     kernels/pack_sum.hpp
     kernels/paged_attention.hpp
     kernels/panels.hpp
-    kernels/philox_lanes.hpp
-    kernels/philox_numbers.hpp
     kernels/product_parts.hpp
     kernels/resample.hpp
     kernels/tile_work.hpp
-    kernels/tiles.hpp)
+    kernels/tiles.hpp
+    kernels/two_packs.hpp)
 set(VISPLAY_CORE_BODIES
     core/error.ipp
     core/huge_buffer.ipp

@@ -2,7 +2,7 @@
 #include <visplay/core/rng.hpp>
 #include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/adamw.hpp>
-#include <visplay/kernels/philox_lanes.hpp>
+#include <visplay/kernels/adamw_pass.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
@@ -209,12 +209,52 @@ TEST_CASE("spans that do not fit are refused by name") {
   CHECK_THROWS_AS(adamw_step(std::span(&fits, 1), {.step = 0}, pool), Error);
 }
 
-TEST_CASE("a register of random numbers is those of the counters") {
-  PackIntegers numbers[philox_numbers / Pack::lanes];
-  philox_numbers_of(0x1234567890ull, {3, 4}, 0xABCDEF0123456789ull, numbers);
-  for (int e = 0; e < philox_numbers; ++e)
-    CHECK(numbers[e / Pack::lanes][e % Pack::lanes] ==
-          philox_number(0x1234567890ull, {3, 4}, 0xABCDEF0123456789ull, e));
+TEST_CASE("registers of random bits are those of the formula") {
+  constexpr std::array<std::uint32_t, 2> stream{3, 4};
+  constexpr std::uint64_t key = 0xABCDEF0123456789ull, block = 0x123456789Aull;
+  PackBits begin[2][sequence_packs], bits[adamw_pass::block_packs];
+  begin_sequences(block / 2, stream, key, begin);
+  for (int b = 0; b < 2; ++b) {
+    adamw_pass::draw(begin[b], bits);
+    for (int e = 0; e < 128; ++e) {
+      const int two = e / (2 * Pack::lanes), in = e % (2 * Pack::lanes);
+      CHECK(bits[2 * two + in % 2][in / 2] ==
+            block_random(block + std::uint64_t(b), stream, key, e));
+    }
+  }
+}
+
+TEST_CASE(
+    "random bits of neighbours, blocks, steps and tensors have nothing to do with each other") {
+  // Correlation of 2^16 pairs of uniform numbers: a standard deviation is 2^-8.
+  constexpr int pairs = 1 << 16;
+  const auto correlation = [](auto other) {
+    double sum = 0;
+    for (int i = 0; i < pairs; ++i) {
+      const std::uint32_t block = std::uint32_t(i) / 128;
+      const int e = i % 128;
+      const double x = double(block_random(block, {1, 1}, 7, e)) * 0x1p-32 - 0.5;
+      sum += 12 * x * (double(other(block, e)) * 0x1p-32 - 0.5);
+    }
+    return sum / pairs;
+  };
+  using Bits = std::uint32_t;
+  const auto near_zero = WithinAbs(0, 4 * 0x1p-8);
+  CHECK_THAT(correlation([](Bits b, int e) {
+               return block_random(b, {1, 1}, 7, (e + 1) % 128);
+             }),
+             near_zero);
+  CHECK_THAT(correlation([](Bits b, int e) {
+               return block_random(b, {1, 1}, 7, (e + 32) % 128);
+             }),
+             near_zero);
+  CHECK_THAT(correlation([](Bits b, int e) {
+               return block_random(b + 1, {1, 1}, 7, e);
+             }),
+             near_zero);
+  CHECK_THAT(correlation([](Bits b, int e) { return block_random(b, {2, 1}, 7, e); }), near_zero);
+  CHECK_THAT(correlation([](Bits b, int e) { return block_random(b, {1, 2}, 7, e); }), near_zero);
+  CHECK_THAT(correlation([](Bits b, int e) { return block_random(b, {1, 1}, 8, e); }), near_zero);
 }
 
 TEST_CASE("rounding to bfloat16 is exact in the mean over all random bits") {
@@ -240,8 +280,8 @@ TEST_CASE("a moment's code is one of the two around it, and exact in the mean") 
       const double step = (double(x) + unit) / 8 * 1.01;  // of m
       double first_mean = 0, second_mean = 0;
       for (std::int32_t random = 0; random < 65536; ++random) {
-        const std::int32_t m = encode_first(-x, first_base, random);
-        const std::int32_t v = encode_second(x, second_base, random);
+        const std::int32_t m = encode_first(-x, first_base, random << 4);
+        const std::int32_t v = encode_second(x, second_base, random << 4);
         const float first = decode_first<float>(m, first_base);
         const float second = decode_second<float>(v, second_base);
         if (m < 0 || m > 255 || v < 1 || v > 255) FAIL("code out of range");
@@ -250,7 +290,7 @@ TEST_CASE("a moment's code is one of the two around it, and exact in the mean") 
           FAIL(second << " for " << x);
         first_mean += double(first) / 65536, second_mean += double(second) / 65536;
       }
-      // 16 random bits decide on 20: within 2^-16 of a step.
+      // 16 of 20 random bits are gone through: within 2^-16 of a step.
       CHECK_THAT(first_mean, WithinAbs(-double(x), step / 65536));
       CHECK_THAT(second_mean, WithinRel(double(x), 1e-5));
     }

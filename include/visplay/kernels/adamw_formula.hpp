@@ -66,17 +66,26 @@ VISPLAY_HD inline F direction(const AdamWFactors& f, const F& first, const F& se
   return first * inverse<F, I>(root * f.root_scale + f.eps);
 }
 
+// An element's 32 random bits (U: unsigned I) serve three roundings. What two of them share are the
+// lower of their bits in at least one, so that one hardly knows of the other.
+template <class I, class U>
+VISPLAY_HD inline I bits_for_weight(const U& random) {
+  return std::bit_cast<I>(random & 0xFFFFu);
+}
+template <class I, class U>
+VISPLAY_HD inline I bits_for_first(const U& random) {
+  return std::bit_cast<I>(random >> 12);
+}
+template <class I, class U>
+VISPLAY_HD inline I bits_for_second(const U& random) {
+  return std::bit_cast<I>(random & 0xFFFFFu);
+}
+
 /// Its upper half is a bfloat16, rounded up with the probability that makes the mean exact.
 /// @param random  16 bits
 template <class F, class I>
 VISPLAY_HD inline I round_to_bfloat16(const F& x, const I& random) {
   return std::bit_cast<I>(x) + random;
-}
-
-/// Other 16 bits for the moments of the element: the factors make its three roundings differ.
-constexpr std::int32_t first_factor = 0x6C8F, second_factor = 0x4E35;
-VISPLAY_HD inline std::int32_t times_modulo_16_bits(std::int32_t random, std::int32_t factor) {
-  return (random * factor) & 0xFFFF;
 }
 
 /// E of a block from the bits of its largest magnitude, which cannot round beyond the last code.
@@ -99,18 +108,19 @@ VISPLAY_HD inline F decode_second(const I& code, std::int32_t base) {
 template <class F, class I>
 VISPLAY_HD inline F decode_first(const I& code, std::int32_t base) {
   const F size = decode_second<F, I>(code & 0x7F, base);
-  return std::bit_cast<F>(std::bit_cast<I>(size) | ((code & 0x80) << 24));
+  constexpr std::int32_t sign = -0x7FFFFFFF - 1;
+  return std::bit_cast<F>(std::bit_cast<I>(size) | ((code << 24) & sign));
 }
 
-/// The size code of x >= 0. @param random  16 bits
+/// The size code of x >= 0. @param random  20 bits
 template <class F, class I>
 VISPLAY_HD inline I encode_size(const F& x, std::int32_t base, const I& random) {
-  return (std::bit_cast<I>(x + std::bit_cast<float>(base)) - base + (random << 4)) >> 20;
+  return (std::bit_cast<I>(x + std::bit_cast<float>(base)) - base + random) >> 20;
 }
 template <class F, class I>
 VISPLAY_HD inline I encode_second(const F& x, std::int32_t base, const I& random) {
   const I code = encode_size(x, base, random), one = code - code + 1;
-  return code < one ? one : code;
+  return code > one ? code : one;
 }
 template <class F, class I>
 VISPLAY_HD inline I encode_first(const F& x, std::int32_t base, const I& random) {

@@ -4,10 +4,9 @@
 
 #include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/adamw_formula.hpp>
-#include <visplay/kernels/lanes.hpp>
-#include <visplay/kernels/narrow_lanes.hpp>
+#include <visplay/kernels/block_random_lanes.hpp>
 #include <visplay/kernels/pack_sum.hpp>
-#include <visplay/kernels/philox_lanes.hpp>
+#include <visplay/kernels/two_packs.hpp>
 
 #include <array>
 #include <cstddef>
@@ -26,7 +25,7 @@ struct FloatStretch {
   std::size_t count;
 };
 
-/// Elements of one tensor from the beginning of a block on.
+/// Elements of one tensor from the beginning of a block of even number on.
 struct CompactStretch {
   BFloat16* weights;
   const BFloat16* gradients;
@@ -120,78 +119,137 @@ inline std::int32_t largest_lane(const PackIntegers& x) {
   return largest_lane(x, std::make_integer_sequence<int, Pack::lanes>{});
 }
 
-inline PackIntegers times_modulo_16_bits(const PackIntegers& random, std::int32_t factor) {
-  using Halves = std::uint16_t __attribute__((vector_size(VISPLAY_REGISTER_BYTES)));
-  return std::bit_cast<PackIntegers>(
-      Halves(std::bit_cast<Halves>(random) * std::bit_cast<Halves>(PackIntegers{} + factor)));
+/// A block's moments between the two trips over it.
+struct BlockMoments {
+  Lanes first[block_packs], second[block_packs];
+  PackIntegers largest_first{}, largest_second{};  // bits of the largest magnitudes
+
+  void put(int i, const Lanes& m, const Lanes& v) {
+    const auto m_bits = std::bit_cast<PackIntegers>(m) & 0x7FFFFFFF;
+    const auto v_bits = std::bit_cast<PackIntegers>(v);
+    largest_first = m_bits > largest_first ? m_bits : largest_first;
+    largest_second = v_bits > largest_second ? v_bits : largest_second;
+    first[i] = m, second[i] = v;
+  }
+};
+
+/// The random bits of a block, pack by pack.
+inline void draw(const PackBits (&begin)[sequence_packs], PackBits (&out)[block_packs]) {
+  constexpr int step = 2 * sequence_packs;  // packs of 32 elements
+  for (int part = 0; part < sequence_packs; ++part) {
+    PackBits x = begin[part];
+    for (int i = 2 * part; i < block_packs; i += step) {
+      out[i] = x, out[i + 1] = next_random(x);
+      x = next_random(out[i + 1]);
+    }
+  }
 }
 
-/// One whole block, with its exponents in *first_exponents and *second_exponents.
-inline void update_block(const AdamWFactors& factors, const CompactStretch& stretch) {
-  const AdamWFactors f = factors;  // copies: what is stored could not point into them
-  const CompactStretch s = stretch;
-  PackIntegers random[block_packs];
-  philox_numbers_of(s.begin / 8, s.stream, s.key, random);
-  Lanes firsts[block_packs], seconds[block_packs];
-  PackIntegers largest_first{}, largest_second{};
-  const std::int32_t old_first = *s.first_exponents << 23, old_second = *s.second_exponents << 23;
-  for (int i = 0; i < block_packs; ++i) {
+/// The step of one block's weights and moments; the moments are not rounded yet.
+inline void update_block(const AdamWFactors& f, const CompactStretch& s,
+                         const PackBits (&random)[block_packs], BlockMoments& moments) {
+  const std::int32_t first_base = *s.first_exponents << 23;
+  const std::int32_t second_base = *s.second_exponents << 23;
+  for (int i = 0; i < block_packs; i += 2) {
     const int at = i * Pack::lanes;
-    Lanes first = decode_first<Lanes>(load(s.first + at), old_first);
-    Lanes second = decode_second<Lanes>(load(s.second + at), old_second);
-    const Lanes gradient =
-        s.gradients ? Lanes(load(s.gradients + at).v * f.gradient_scale) : Lanes{};
-    update_moments(f, gradient, first, second);
-    const Lanes weight =
-        f.keep * load(s.weights + at).v - f.rate * direction<Lanes, PackIntegers>(f, first, second);
-    store_upper(s.weights + at, round_to_bfloat16(weight, random[i]));
-    const auto first_bits = std::bit_cast<PackIntegers>(first) & 0x7FFFFFFF;
-    const auto second_bits = std::bit_cast<PackIntegers>(second);
-    largest_first = first_bits > largest_first ? first_bits : largest_first;
-    largest_second = second_bits > largest_second ? second_bits : largest_second;
-    firsts[i] = first, seconds[i] = second;
+    fetch_ahead<2 * Pack::lanes * sizeof(BFloat16)>(s.weights + at);
+    PackIntegers first_codes[2], second_codes[2], rounded[2];
+    Lanes gradients[2]{}, weights[2];
+    load_two(s.first + at, first_codes[0], first_codes[1]);
+    load_two(s.second + at, second_codes[0], second_codes[1]);
+    load_two(s.weights + at, weights[0], weights[1]);
+    if (s.gradients) {
+      fetch_ahead<2 * Pack::lanes * sizeof(BFloat16)>(s.gradients + at);
+      load_two(s.gradients + at, gradients[0], gradients[1]);
+    }
+    for (int k = 0; k < 2; ++k) {
+      Lanes first = decode_first<Lanes>(first_codes[k], first_base);
+      Lanes second = decode_second<Lanes>(second_codes[k], second_base);
+      update_moments(f, Lanes(gradients[k] * f.gradient_scale), first, second);
+      moments.put(i + k, first, second);
+      rounded[k] = round_to_bfloat16(
+          Lanes(f.keep * weights[k] - f.rate * direction<Lanes, PackIntegers>(f, first, second)),
+          bits_for_weight<PackIntegers>(random[i + k]));
+    }
+    store_two_upper(s.weights + at, rounded[0], rounded[1]);
   }
-  const std::int32_t first_base = first_exponent(largest_lane(largest_first)) << 23;
-  const std::int32_t second_base = second_exponent(largest_lane(largest_second)) << 23;
-  for (int i = 0; i < block_packs; ++i) {
-    const int at = i * Pack::lanes;
-    store(s.first + at,
-          encode_first(firsts[i], first_base, times_modulo_16_bits(random[i], first_factor)));
-    store(s.second + at,
-          encode_second(seconds[i], second_base, times_modulo_16_bits(random[i], second_factor)));
-  }
+}
+
+inline void round_moments(const BlockMoments& moments, const PackBits (&random)[block_packs],
+                          const CompactStretch& s) {
+  const std::int32_t first_base = first_exponent(largest_lane(moments.largest_first)) << 23;
+  const std::int32_t second_base = second_exponent(largest_lane(moments.largest_second)) << 23;
   *s.first_exponents = std::uint8_t(first_base >> 23);
   *s.second_exponents = std::uint8_t(second_base >> 23);
+  for (int i = 0; i < block_packs; i += 2) {
+    PackIntegers first[2], second[2];
+    for (int k = 0; k < 2; ++k) {
+      const PackBits& bits = random[i + k];
+      first[k] = encode_first(moments.first[i + k], first_base, bits_for_first<PackIntegers>(bits));
+      second[k] =
+          encode_second(moments.second[i + k], second_base, bits_for_second<PackIntegers>(bits));
+    }
+    store_two(s.first + i * Pack::lanes, first[0], first[1]);
+    store_two(s.second + i * Pack::lanes, second[0], second[1]);
+  }
 }
 
-/// The last block of a tensor, by way of a whole one.
-inline void update_part(const AdamWFactors& f, const CompactStretch& s) {
-  BFloat16 weights[compact_block], gradients[compact_block];
-  std::uint8_t first[compact_block] = {}, second[compact_block] = {};
+constexpr std::size_t two_blocks = 2 * compact_block;
+
+inline void drop(CompactStretch& s, int blocks) {
+  const std::size_t elements = std::size_t(blocks) * compact_block;
+  s.weights += elements, s.first += elements, s.second += elements;
+  if (s.gradients) s.gradients += elements;
+  s.first_exponents += blocks, s.second_exponents += blocks;
+  s.begin += elements, s.count -= elements;
+}
+
+/// Two whole blocks, whose random sequences are begun together; what waits in one is done beside the
+/// other.
+inline void update_two(const AdamWFactors& factors, const CompactStretch& stretch) {
+  const AdamWFactors f = factors;  // copies: what is stored could not point into them
+  CompactStretch at[2] = {stretch, stretch};
+  drop(at[1], 1);
+  PackBits begin[2][sequence_packs], random[2][block_packs];
+  BlockMoments moments[2];
+  begin_sequences(stretch.begin / two_blocks, stretch.stream, stretch.key, begin);
+  for (int b = 0; b < 2; ++b) {
+    draw(begin[b], random[b]);
+    update_block(f, at[b], random[b], moments[b]);
+  }
+  for (int b = 0; b < 2; ++b) round_moments(moments[b], random[b], at[b]);
+}
+
+/// The last blocks of a tensor, by way of two whole ones.
+inline void update_last(const AdamWFactors& f, const CompactStretch& s) {
+  BFloat16 weights[two_blocks] = {}, gradients[two_blocks] = {};
+  std::uint8_t first[two_blocks] = {}, second[two_blocks] = {};
+  std::uint8_t first_exponents[2] = {}, second_exponents[2] = {};
   const std::size_t narrow = s.count * sizeof(BFloat16);
+  const std::size_t blocks = (s.count + compact_block - 1) / compact_block;
   std::memcpy(static_cast<void*>(weights), s.weights, narrow);
   if (s.gradients) std::memcpy(static_cast<void*>(gradients), s.gradients, narrow);
   std::memcpy(first, s.first, s.count);
   std::memcpy(second, s.second, s.count);
+  std::memcpy(first_exponents, s.first_exponents, blocks);
+  std::memcpy(second_exponents, s.second_exponents, blocks);
   CompactStretch whole = s;
   whole.weights = weights, whole.gradients = gradients;
   whole.first = first, whole.second = second;
-  update_block(f, whole);
+  whole.first_exponents = first_exponents, whole.second_exponents = second_exponents;
+  whole.count = two_blocks;
+  update_two(f, whole);
   std::memcpy(static_cast<void*>(s.weights), weights, narrow);
   std::memcpy(s.first, first, s.count);
   std::memcpy(s.second, second, s.count);
+  std::memcpy(s.first_exponents, first_exponents, blocks);
+  std::memcpy(s.second_exponents, second_exponents, blocks);
 }
 
 inline void update_compact(const AdamWFactors& f, const CompactStretch& stretch) {
   CompactStretch s = stretch;
-  while (s.count > 0) {
-    if (s.count < compact_block) return update_part(f, s);
-    update_block(f, s);
-    s.weights += compact_block, s.first += compact_block, s.second += compact_block;
-    if (s.gradients) s.gradients += compact_block;
-    ++s.first_exponents, ++s.second_exponents;
-    s.begin += compact_block, s.count -= compact_block;
-  }
+  for (; s.count >= two_blocks; drop(s, 2)) update_two(f, s);
+  if (s.count > 0) update_last(f, s);
 }
 
 inline AdamWPasses passes_here() {

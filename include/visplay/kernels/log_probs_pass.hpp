@@ -5,8 +5,8 @@
 #include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/lanes.hpp>
 #include <visplay/kernels/log_probs_formula.hpp>
-#include <visplay/kernels/narrow_lanes.hpp>
 #include <visplay/kernels/pack_sum.hpp>
+#include <visplay/kernels/two_packs.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -48,39 +48,6 @@ using Lanes = Pack::Lanes;
 
 constexpr std::size_t pair = 2 * std::size_t(Pack::lanes);
 constexpr std::size_t chunk = 1024;  // logits: stay in the first cache for a second look
-
-/// Of a pair's successor a page of memory later, where the processor's own guesses end.
-template <class Number>
-inline void fetch_ahead(const Number* from) {
-  constexpr std::uintptr_t ahead = 4096, line = 64;
-  const auto address = reinterpret_cast<std::uintptr_t>(from) + ahead;  // not always of an object
-  for (std::uintptr_t at = 0; at < pair * sizeof(Number); at += line)
-    __builtin_prefetch(reinterpret_cast<const void*>(address + at));
-}
-
-/// Two packs at once, in an order of their own for BFloat16; `store_two` undoes it.
-template <class Number>
-inline void load_two(const Number* from, Lanes& a, Lanes& b) {
-  a = load(from).v, b = load(from + Pack::lanes).v;
-}
-inline void load_two(const BFloat16* from, Lanes& a, Lanes& b) {
-  PackIntegers words;
-  std::memcpy(&words, from, sizeof words);
-  a = std::bit_cast<Lanes>(words << 16), b = std::bit_cast<Lanes>(words & -65536);
-}
-template <class Number>
-inline void store_two(Number* to, const Lanes& a, const Lanes& b) {
-  store(to, Pack(a)), store(to + Pack::lanes, Pack(b));
-}
-/// Upper halves rounded to nearest even.
-inline PackIntegers rounded(const Lanes& x) {
-  const auto bits = std::bit_cast<PackIntegers>(x);
-  return bits + 0x7FFF + ((bits >> 16) & 1);
-}
-inline void store_two(BFloat16* to, const Lanes& a, const Lanes& b) {
-  const PackIntegers words = ((rounded(a) >> 16) & 0xFFFF) | (rounded(b) & -65536);
-  std::memcpy(static_cast<void*>(to), &words, sizeof words);
-}
 
 #if defined(__AVX512F__) && !defined(__clang__)
 constexpr bool scales = true;  // an instruction scales by powers of two, to 0 and to infinity
@@ -197,7 +164,7 @@ template <bool squares, bool bounded, class Number>
 inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, Reference reference) {
   Lanes sum_a{}, sum_b{}, weighted_a{}, weighted_b{}, squares_a{}, squares_b{};
   for (std::size_t at = 0; at < count; at += pair) {
-    fetch_ahead(from + at);
+    fetch_ahead<pair * sizeof(Number)>(from + at);
     Lanes a, b;
     load_two(from + at, a, b);
     a = reference.y_of(a, factor), b = reference.y_of(b, factor);
@@ -311,7 +278,7 @@ void gradient(Number* row, std::size_t vocabulary, float factor, const RowSlope&
   const RowSlope slope = slope_in;
   std::size_t at = 0;
   for (; at + pair <= vocabulary; at += pair) {
-    fetch_ahead(row + at);
+    fetch_ahead<pair * sizeof(Number)>(row + at);
     gradient_two(row + at, row + at, factor, slope);
   }
   if (at == vocabulary) return;

@@ -3,10 +3,9 @@
 #pragma once
 
 #include <visplay/core/bfloat16.hpp>
-#include <visplay/core/rng.hpp>
 #include <visplay/kernels/adamw_formula.hpp>
+#include <visplay/kernels/block_random.hpp>
 #include <visplay/kernels/cuda/block.hpp>
-#include <visplay/kernels/philox_numbers.hpp>
 
 #include <bit>
 #include <cmath>
@@ -79,18 +78,19 @@ VISPLAY_DEVICE void compact_adamw_kernel(B& block, const adamw_detail::AdamWFact
   const std::size_t i = b * compact_block + std::size_t(block.thread());
   const bool lives = i < a.weights.count;
   float first = 0, second = 0;
-  std::int32_t random = 0;
+  std::uint32_t random = 0;
   if (lives) {
     first = decode_first<float>(std::int32_t(block.read(a.first, i)),
                                 std::int32_t(block.read(a.first_exponents, b)) << 23);
     second = decode_second<float>(std::int32_t(block.read(a.second, i)),
                                   std::int32_t(block.read(a.second_exponents, b)) << 23);
     update_moments(f, float(block.read(a.gradients, i)) * f.gradient_scale, first, second);
-    random = philox_number(b * 16, {a.stream[0], a.stream[1]}, a.key, block.thread());
+    random = block_random(b, {a.stream[0], a.stream[1]}, a.key, block.thread());
     const float weight = f.keep * float(block.read(a.weights, i)) -
                          f.rate * direction<float, std::int32_t>(f, first, second);
     BFloat16 rounded;
-    rounded.bits = std::uint16_t(std::uint32_t(round_to_bfloat16(weight, random)) >> 16);
+    rounded.bits = std::uint16_t(
+        std::uint32_t(round_to_bfloat16(weight, bits_for_weight<std::int32_t>(random))) >> 16);
     block.write(a.weights, i, rounded);
   }
   // Of floats of one sign the larger has the larger bits.
@@ -101,10 +101,9 @@ VISPLAY_DEVICE void compact_adamw_kernel(B& block, const adamw_detail::AdamWFact
   const std::int32_t first_base = first_exponent(largest_first) << 23;
   const std::int32_t second_base = second_exponent(largest_second) << 23;
   if (lives) {
-    const std::int32_t m =
-        encode_first(first, first_base, times_modulo_16_bits(random, first_factor));
+    const std::int32_t m = encode_first(first, first_base, bits_for_first<std::int32_t>(random));
     const std::int32_t v =
-        encode_second(second, second_base, times_modulo_16_bits(random, second_factor));
+        encode_second(second, second_base, bits_for_second<std::int32_t>(random));
     block.write(a.first, i, std::uint8_t(m));
     block.write(a.second, i, std::uint8_t(v));
   }

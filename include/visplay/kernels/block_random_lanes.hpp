@@ -1,8 +1,9 @@
-// Random bits for whole registers: Philox 4x32-10 of core/rng.hpp, one counter a 64-bit lane.
+// The sequences of block_random.hpp in whole registers: Philox with one counter a 64-bit lane.
 #pragma once
 
 #include <visplay/core/pack.hpp>
-#include <visplay/kernels/philox_numbers.hpp>
+#include <visplay/kernels/block_random.hpp>
+#include <visplay/kernels/lanes.hpp>
 
 #include <array>
 #include <cstdint>
@@ -31,18 +32,20 @@ inline WideIntegers multiply_lower(const WideIntegers& a, const WideIntegers& b)
 #endif
 }
 
-/// The numbers of philox_number, for `first` a multiple of 16.
-inline void philox_numbers_of(std::uint64_t first, std::array<std::uint32_t, 2> stream,
-                              std::uint64_t key,
-                              PackIntegers (&out)[philox_numbers / Pack::lanes]) {
+constexpr int sequence_packs = random_sequences / Pack::lanes;
+
+/// The first numbers of a block's sequences, of the blocks 2 pair and 2 pair + 1.
+inline void begin_sequences(std::uint64_t pair, std::array<std::uint32_t, 2> stream,
+                            std::uint64_t key, PackBits (&out)[2][sequence_packs]) {
   constexpr int counters = Pack::lanes / 2;  // at a time
   constexpr WideIntegers none{};
   const WideIntegers lower = none + 0xFFFFFFFFull;
   WideIntegers lane;
   for (int i = 0; i < counters; ++i) lane[i] = std::uint64_t(i);
-  for (int batch = 0; batch < 16 / counters; ++batch) {
-    WideIntegers c0 = lane + std::uint64_t(std::uint32_t(first) + unsigned(batch * counters)),
-                 c1 = none + (first >> 32), c2 = none + stream[0], c3 = none + stream[1];
+  for (int part = 0; part < sequence_packs; ++part) {
+    const std::uint64_t first = pair * 8 + std::uint64_t(part * counters);
+    WideIntegers c0 = lane + std::uint64_t(std::uint32_t(first)), c1 = none + (first >> 32),
+                 c2 = none + stream[0], c3 = none + stream[1];
     auto k0 = std::uint32_t(key), k1 = std::uint32_t(key >> 32);
     for (int round = 0; round < 10; ++round) {
       // The upper halves hold rubbish, which a product does not see.
@@ -52,12 +55,8 @@ inline void philox_numbers_of(std::uint64_t first, std::array<std::uint32_t, 2> 
       c2 = (a >> 32) ^ c3 ^ k1, c3 = a;
       k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
     }
-    const auto even = PackIntegers((c0 & lower) | (c1 << 32));
-    const auto odd = PackIntegers((c2 & lower) | (c3 << 32));
-    constexpr int packs = 16 / Pack::lanes;  // that hold the same piece of 16 lanes
-    PackIntegers* to = out + batch / packs * (4 * packs) + batch % packs;
-    to[0] = even & 0xFFFF, to[packs] = (even >> 16) & 0xFFFF;
-    to[2 * packs] = odd & 0xFFFF, to[3 * packs] = (odd >> 16) & 0xFFFF;
+    out[0][part] = PackBits((c0 & lower) | (c1 << 32));
+    out[1][part] = PackBits((c2 & lower) | (c3 << 32));
   }
 }
 
