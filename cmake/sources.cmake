@@ -187,6 +187,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/pack_sum.hpp
     kernels/paged_attention.hpp
     kernels/panels.hpp
+    kernels/power_of_two.hpp
     kernels/product_parts.hpp
     kernels/resample.hpp
     kernels/tile_work.hpp

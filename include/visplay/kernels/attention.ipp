@@ -76,7 +76,7 @@ void attention_forward_by(const AttentionLayout& layout, const AttentionShape& s
             for (int d = 0; d < sums.step; ++d) sums.row(r)[d] *= shrink;
             total[r] *= shrink, largest[r] = highest;
           }
-          total[r] += exp_visible(row, count, shape.scale, shift);
+          total[r] += products.weigh(r, count, shape.scale, shift, weights);
         }
         products.add_values(first, count, weights, sums);
       });

@@ -201,6 +201,10 @@ class FloatProducts {
   void multiply_keys(int first, int count, PairBlock& scores) {
     scores.multiply(queries_, count_, keys_, first, count);
   }
+  // The weights of query r, exp(scale score - shift), take the place of its scores. Their sum.
+  float weigh(int r, int count, float scale, float shift, PairBlock& scores) {
+    return exp_visible(scores.row(r), count, scale, shift);
+  }
   // sums += weights x values of these keys
   void add_values(int first, int count, const PairBlock& weights, QueryRows& sums) {
     block_product(weights.block(), count_, count, values_.row(first), values_.step, dim_,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <visplay/kernels/attention_blocks.hpp>
+#include <visplay/kernels/power_of_two.hpp>
 #include <visplay/kernels/tile_work.hpp>
 
 #include <cstring>
@@ -70,20 +71,31 @@ class TileProducts {
           queries_.data(), keys_.data() + std::ptrdiff_t(first + key) * dim_units_, dim_units_,
           scores.row(0) + key, [](int, int) {}, PairBlock::step);
   }
-  void add_values(int first, int count, PairBlock& weights, QueryRows& sums) {
-    const int wide = (count + 31) / 32 * 32;
-    for (int r = 0; r < count_; ++r) {
-      float* row = weights.row(r);
-      std::fill(row + count, row + wide, 0.f);
-      for (int key = 0; key < wide; key += 32)
-        matrix::store_two(reinterpret_cast<BFloat16*>(line_of(weights_, r, key)), load(row + key),
-                          load(row + key + 16));
+  // Weights are summed before they are rounded. A hidden score's power is zero.
+  float weigh(int r, int count, float scale, float shift, PairBlock& scores) {
+    constexpr float log2_e = 1.44269504f;
+    float* row = scores.row(r);
+    std::fill(row + count, row + wide(count), hidden_score);
+    const Pack::Lanes factor = Pack(scale * log2_e).v, reference = Pack(-shift * log2_e).v;
+    const auto weight = [&](const Pack& score) {
+      const Pack::Lanes y = multiply_add(score.v, factor, reference);
+      if constexpr (scales) return Pack(power_of_two(y));
+      return select(score.v == hidden_score, Pack(0.f), Pack(power_of_two(bounded_below(y))));
+    };
+    Pack total[2];
+    for (int key = 0; key < count; key += 32) {
+      const Pack a = weight(load(row + key)), b = weight(load(row + key + 16));
+      total[0] = total[0] + a, total[1] = total[1] + b;
+      matrix::store_two(reinterpret_cast<BFloat16*>(line_of(weights_, r, key)), a, b);
     }
+    return sum(total[0] + total[1]);
+  }
+  void add_values(int first, int count, const PairBlock&, QueryRows& sums) {
     auto* tile = reinterpret_cast<float*>(tile_.data());
     for (int panel = 0; panel < dim_panels_; ++panel) {
       Tiles::multiply(weights_.data(),
-                      values_.data() + Tiles::columns * (panel * key_units_ + first / 2), wide / 2,
-                      tile, [](int, int) {});
+                      values_.data() + Tiles::columns * (panel * key_units_ + first / 2),
+                      wide(count) / 2, tile, [](int, int) {});
       for (int r = 0; r < count_; ++r)
         for (int j = 0; j < Tiles::columns; j += Pack::lanes) {
           float* to = sums.row(r) + panel * Tiles::columns + j;
@@ -93,6 +105,7 @@ class TileProducts {
   }
 
  private:
+  static int wide(int count) { return (count + 31) / 32 * 32; }
   // Numbers [column, column + 32) of row r in a left operand of 32 rows.
   static Pair* line_of(TileMemory& left, int r, int column) {
     return left.data() + column / 32 * 512 + r * 16;

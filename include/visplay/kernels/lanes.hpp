@@ -155,7 +155,16 @@ inline float dot(const float* a, const float* b, int n) {
 
 inline float max_of(const float* x, int n) {
   float m = -std::numeric_limits<float>::infinity();
-  for (int i = 0; i < n; ++i) m = x[i] > m ? x[i] : m;
+  int i = 0;
+  if (n >= Pack::lanes) {
+    Pack most = load(x);
+    for (i = Pack::lanes; i + Pack::lanes <= n; i += Pack::lanes) {
+      const Pack at = load(x + i);
+      most = select(most < at, at, most);
+    }
+    for (int lane = 0; lane < Pack::lanes; ++lane) m = most[lane] > m ? most[lane] : m;
+  }
+  for (; i < n; ++i) m = x[i] > m ? x[i] : m;
   return m;
 }
 

@@ -6,6 +6,7 @@
 #include <visplay/kernels/lanes.hpp>
 #include <visplay/kernels/log_probs_formula.hpp>
 #include <visplay/kernels/pack_sum.hpp>
+#include <visplay/kernels/power_of_two.hpp>
 #include <visplay/kernels/two_packs.hpp>
 
 #include <cstddef>
@@ -48,65 +49,6 @@ using Lanes = Pack::Lanes;
 
 constexpr std::size_t pair = 2 * std::size_t(Pack::lanes);
 constexpr std::size_t chunk = 1024;  // logits: stay in the first cache for a second look
-
-#if defined(__AVX512F__) && !defined(__clang__)
-constexpr bool scales = true;  // an instruction scales by powers of two, to 0 and to infinity
-#else
-constexpr bool scales = false;
-#endif
-
-/// a > b ? a : b, in one instruction: b where one of them is NaN.
-inline Lanes larger(const Lanes& a, const Lanes& b) {
-#if defined(__clang__)
-  return a > b ? a : b;
-#elif defined(__AVX512F__)
-  constexpr int round_to_nearest = 4;
-  return __builtin_ia32_maxps512_mask(a, b, Lanes{}, (unsigned short)(-1), round_to_nearest);
-#elif defined(__AVX2__)
-  return __builtin_ia32_maxps256(a, b);
-#elif defined(__SSE2__)
-  return __builtin_ia32_maxps(a, b);
-#else
-  return a > b ? a : b;
-#endif
-}
-
-/// y, at least so large that its power is as good as zero, and times y too: a masked logit is
-/// -infinity. NaN stays.
-inline Lanes bounded_below(const Lanes& y) {
-  return larger(Lanes{} - (scales ? 1000.f : 126.f), y);
-}
-
-#if defined(__AVX512F__) && !defined(__clang__)
-/// 2^y for y that is not infinite, relative error below 2e-7; infinity from 128. A polynomial of
-/// y - floor(y), scaled by 2^floor(y): two instructions beside the five of the polynomial.
-inline Lanes power_of_two(const Lanes& y) {
-  constexpr int less_floor = 1, as_it_is = 4;
-  const Lanes f =
-      __builtin_ia32_reduceps512_mask_round(y, less_floor, Lanes{}, (unsigned short)(-1), as_it_is);
-  Lanes p = f * 0.00187757669f + 0.00898933969f;
-  p = p * f + 0.0558263175f;
-  p = p * f + 0.240153611f;
-  p = p * f + 0.693153083f;
-  p = p * f + 0.99999994f;
-  return __builtin_ia32_scalefps512_mask(p, y, Lanes{}, (unsigned short)(-1), as_it_is);
-}
-#else
-/// 2^y for y that is bounded below, relative error below 2e-7 up to 127; beyond, so large that a sum
-/// shows it.
-inline Lanes power_of_two(const Lanes& y) {
-  constexpr float to_integer = 12582912.f;  // 1.5 * 2^23
-  const Lanes t = -larger(Lanes{} - 127.f, -y);
-  const Lanes shifted = t + to_integer, n = shifted - to_integer, f = t - n;
-  Lanes p = f * 0.00132669706f + 0.00967545994f;
-  p = p * f + 0.0555074252f;
-  p = p * f + 0.240226217f;
-  p = p * f + 0.693146944f;
-  p = p * f + 1.00000012f;
-  return std::bit_cast<Lanes>(std::bit_cast<PackIntegers>(p) +
-                              (std::bit_cast<PackIntegers>(shifted) << 23));
-}
-#endif
 
 /// @param count  a multiple of pair
 template <class Number>
