@@ -1,5 +1,6 @@
 #include <visplay/core/rng.hpp>
 #include <visplay/kernels/block_product.hpp>
+#include <visplay/kernels/two_packs.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -92,4 +93,29 @@ TEST_CASE("BFloat16 rounds to nearest even, in packs as one by one, and keeps in
   store(packed, Pack(quiet));
   CHECK(std::isnan(float(BFloat16(quiet))));
   CHECK(std::isnan(float(packed[0])));
+}
+
+TEST_CASE(
+    "two packs of halves or bytes are the even and the odd ones, and go back to their places") {
+  constexpr int lanes = Pack::lanes, n = 2 * lanes;
+  BFloat16 halves[n], stored[n];
+  std::uint8_t bytes[n], stored_bytes[n];
+  for (int i = 0; i < n; ++i)
+    halves[i] = BFloat16(float(i) - 7.5f), bytes[i] = std::uint8_t(255 - 3 * i);
+  Pack::Lanes even, odd;
+  PackIntegers even_codes, odd_codes;
+  load_two(halves, even, odd);
+  load_two(bytes, even_codes, odd_codes);
+  for (int i = 0; i < lanes; ++i) {
+    CHECK(even[i] == float(halves[2 * i]));
+    CHECK(odd[i] == float(halves[2 * i + 1]));
+    CHECK(even_codes[i] == bytes[2 * i]);
+    CHECK(odd_codes[i] == bytes[2 * i + 1]);
+  }
+  store_two(stored, even, odd);
+  store_two(stored_bytes, even_codes, odd_codes);
+  for (int i = 0; i < n; ++i) {
+    CHECK(stored[i].bits == halves[i].bits);
+    CHECK(stored_bytes[i] == bytes[i]);
+  }
 }

@@ -79,7 +79,7 @@ class TileProducts {
     const Pack::Lanes factor = Pack(scale * log2_e).v, reference = Pack(-shift * log2_e).v;
     const auto weight = [&](const Pack& score) {
       const Pack::Lanes y = multiply_add(score.v, factor, reference);
-      if constexpr (scales) return Pack(power_of_two(y));
+      if constexpr (scales_powers) return Pack(power_of_two(y));
       return select(score.v == hidden_score, Pack(0.f), Pack(power_of_two(bounded_below(y))));
     };
     Pack total[2];

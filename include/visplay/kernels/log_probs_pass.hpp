@@ -148,7 +148,7 @@ class RowPass {
  private:
   ChunkSums sums_of_chunk(const Number* from, std::size_t count) const {
     return bounded_ ? sums_of<squares, true>(from, count, factor_, reference_)
-                    : sums_of<squares, !scales>(from, count, factor_, reference_);
+                    : sums_of<squares, !scales_powers>(from, count, factor_, reference_);
   }
   /// Whether y was small enough everywhere. A masked logit makes `weighted` NaN.
   static bool is_in_range(const ChunkSums& sums) {

@@ -1,4 +1,4 @@
-// Packs from and to narrower numbers in memory: bfloat16, float16 and bytes.
+// Packs from and to narrower numbers in memory: bfloat16 and float16.
 #pragma once
 
 #include <visplay/core/bfloat16.hpp>
@@ -8,13 +8,11 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 
 namespace visplay {
 inline namespace VISPLAY_ISA {
 
 using NarrowLanes = std::uint16_t __attribute__((vector_size(Pack::lanes * 2)));
-using ByteLanes = std::uint8_t __attribute__((vector_size(Pack::lanes)));
 
 inline PackIntegers widen(const NarrowLanes& x) {
 #if defined(__AVX512F__) && !defined(__clang__)  // g++ 12 takes five instructions otherwise
@@ -67,45 +65,6 @@ inline void store(Float16* to, const Pack& p) {
 #else
   for (int i = 0; i < Pack::lanes; ++i) to[i] = Float16(p[i]);
 #endif
-}
-
-namespace narrow_lanes_detail {
-template <int... i>
-inline NarrowLanes upper_halves(const PackIntegers& x, std::integer_sequence<int, i...>) {
-  using Halves = std::uint16_t __attribute__((vector_size(VISPLAY_REGISTER_BYTES)));
-  const auto halves = std::bit_cast<Halves>(x);
-  return __builtin_shufflevector(halves, halves, (2 * i + 1)...);
-}
-}  // namespace narrow_lanes_detail
-
-/// The upper 16 bits of each lane; the lower ones are cut off.
-inline void store_upper(BFloat16* to, const PackIntegers& bits) {
-  const auto narrow =
-      narrow_lanes_detail::upper_halves(bits, std::make_integer_sequence<int, Pack::lanes>{});
-  std::memcpy(static_cast<void*>(to), &narrow, sizeof narrow);
-}
-
-inline PackIntegers load(const std::uint8_t* from) {
-#if defined(__AVX512F__) && !defined(__clang__)
-  using Bytes = char __attribute__((vector_size(16)));
-  Bytes bytes;
-  std::memcpy(&bytes, from, sizeof bytes);
-  return __builtin_ia32_pmovzxbd512_mask(bytes, PackIntegers{}, (unsigned short)(-1));
-#elif defined(__AVX2__) && !defined(__clang__)
-  using Bytes = char __attribute__((vector_size(16)));
-  Bytes bytes{};
-  std::memcpy(&bytes, from, Pack::lanes);
-  return __builtin_ia32_pmovzxbd256(bytes);
-#else
-  ByteLanes bytes;
-  std::memcpy(&bytes, from, sizeof bytes);
-  return __builtin_convertvector(__builtin_convertvector(bytes, NarrowLanes), PackIntegers);
-#endif
-}
-/// Integers in [0, 255].
-inline void store(std::uint8_t* to, const PackIntegers& codes) {
-  const auto bytes = __builtin_convertvector(codes, ByteLanes);
-  std::memcpy(to, &bytes, sizeof bytes);
 }
 
 }  // namespace VISPLAY_ISA

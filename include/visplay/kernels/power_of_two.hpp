@@ -9,9 +9,10 @@ namespace visplay {
 inline namespace VISPLAY_ISA {
 
 #if defined(__AVX512F__) && !defined(__clang__)
-constexpr bool scales = true;  // an instruction scales by powers of two, to 0 and to infinity
+constexpr bool scales_powers =
+    true;  // an instruction scales by powers of two, to 0 and to infinity
 #else
-constexpr bool scales = false;
+constexpr bool scales_powers = false;
 #endif
 
 /// a b + c, rounded once where there is such an instruction, whatever the unit's floating-point flags.
@@ -42,7 +43,7 @@ inline Pack::Lanes larger(const Pack::Lanes& a, const Pack::Lanes& b) {
 
 /// y, at least so large that its power is as good as zero, and times y too. NaN stays.
 inline Pack::Lanes bounded_below(const Pack::Lanes& y) {
-  return larger(Pack::Lanes{} - (scales ? 1000.f : 126.f), y);
+  return larger(Pack::Lanes{} - (scales_powers ? 1000.f : 126.f), y);
 }
 
 #if defined(__AVX512F__) && !defined(__clang__)
