@@ -4,6 +4,7 @@
 #include <visplay/core/pack.hpp>
 
 #include <bit>
+#include <initializer_list>
 
 namespace visplay {
 inline namespace VISPLAY_ISA {
