@@ -159,12 +159,25 @@ set(VISPLAY_CORE_HEADERS
     kernels/block_product.hpp
     kernels/block_random.hpp
     kernels/block_random_lanes.hpp
+    kernels/cuda/adamw_driver.hpp
     kernels/cuda/adamw_kernel.hpp
     kernels/cuda/block.hpp
+    kernels/cuda/device_executor.hpp
+    kernels/cuda/evaluate.hpp
+    kernels/cuda/executor.hpp
     kernels/cuda/group_kernel.hpp
     kernels/cuda/host_block.hpp
+    kernels/cuda/host_executor.hpp
+    kernels/cuda/launch.hpp
+    kernels/cuda/linear_log_probs_driver.hpp
+    kernels/cuda/linear_log_probs_kernel.hpp
     kernels/cuda/log_probs_kernel.hpp
+    kernels/cuda/objective_columns.hpp
+    kernels/cuda/objective_driver.hpp
     kernels/cuda/objective_kernel.hpp
+    kernels/cuda/row_sums.hpp
+    kernels/cuda/sequence_kernel.hpp
+    kernels/cuda/stream.hpp
     kernels/float_matrix.hpp
     kernels/lanes.hpp
     kernels/linear_log_probs.hpp
@@ -466,6 +479,8 @@ set(VISPLAY_TESTS_kernels
     kernels/adamw_test.cpp
     kernels/attention_test.cpp
     kernels/cuda_kernels_test.cpp
+    kernels/cuda_linear_log_probs_test.cpp
+    kernels/cuda_objective_test.cpp
     kernels/host_block_test.cpp
     kernels/lanes_test.cpp
     kernels/linear_log_probs_test.cpp

@@ -1,10 +1,14 @@
-"""Compiles and links the CUDA kernels with nvcc and holds their registers to the table of docs/kernels.md.
+"""Compiles visplay::cuda with nvcc, holds the registers of its kernels to the table of docs/kernels.md, and
+links and starts the program that checks them on a GPU.
 
-    python3 tests/kernels/check_cuda.py            no spills, and no more registers than the table says
-    python3 tests/kernels/check_cuda.py --write    writes the table
+    python3 tests/kernels/check_cuda.py                no spills, no more registers than the table says,
+                                                       16-byte loads where they belong, no libtorch
+    python3 tests/kernels/check_cuda.py --write        writes the table
+    python3 tests/kernels/check_cuda.py --keep FOLDER  leaves cuda_device_check there, for a machine with a GPU
 
 No GPU and no libtorch are needed. Exit code 77: there is no nvcc ($CUDACXX, the path, /usr/local/cuda/bin).
 """
+import argparse
 import os
 import re
 import shutil
@@ -14,35 +18,74 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "include/visplay/kernels/cuda/kernels.cu"
+SOURCES = ROOT / "include/visplay/kernels/cuda"
 DOCS = ROOT / "docs/kernels.md"
 LEVELS = ["sm_80", "sm_90a", "sm_100"]
 BEGIN, END = "<!-- registers: check_cuda.py -->\n", "<!-- end of registers -->\n"
 COMPILING = re.compile(r"Compiling entry function '(\w+)' for '(\w+)'")
 USED = re.compile(r"Used (\d+) registers")
 SPILLS = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
+ENTRY = re.compile(r"\.entry (\w+)\(")
+# Bodies of the CPU's library that the device check calls; as they are for any processor.
+CORE = ["core/error", "core/huge_buffer", "core/parallel", "core/simd_level", "kernels/adamw", "kernels/log_probs",
+        "kernels/linear_log_probs", "kernels/objective", "kernels/objective_stock"]
+VECTORS = ["AdamWKernel", "HeadSlopesKernel", "HeadSumsKernel", "LogProbsBackwardKernel", "LogProbsKernel",
+           "SquaresKernel"]
 
 
 def find_nvcc() -> str | None:
     return os.environ.get("CUDACXX") or shutil.which("nvcc") or shutil.which("nvcc", path="/usr/local/cuda/bin")
 
 
-def compile_and_link(nvcc: str, folder: Path) -> str:
-    """What ptxas says. Raises CalledProcessError if nvcc fails."""
-    flags = ["-std=c++20", "--expt-relaxed-constexpr", "-O3", f"-I{ROOT / 'include'}", "--threads=2"]
-    for level in LEVELS:
-        flags.append(f"-gencode=arch={level.replace('sm', 'compute')},code={level}")
-    kernels, program = folder / "kernels.o", folder / "program"
-    said = subprocess.run([nvcc, *flags, "-Xptxas=-v", "-c", str(SOURCE), "-o", str(kernels)], check=True,
-                          capture_output=True, text=True).stderr
-    (folder / "main.cpp").write_text("int main() { return 0; }\n")
-    subprocess.run([nvcc, "-cudart=static", str(folder / "main.cpp"), str(kernels), "-o", str(program)],
-                   check=True, capture_output=True, text=True)
-    subprocess.run([str(program)], check=True)
-    needs = subprocess.run(["ldd", str(program)], check=True, capture_output=True, text=True).stdout
-    if "torch" in needs:
-        raise SystemExit(f"check_cuda: the kernels need libtorch:\n{needs}")
-    return said
+def run(*command: str | Path) -> subprocess.CompletedProcess:
+    return subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True)
+
+
+class Build:
+    def __init__(self, nvcc: str, folder: Path):
+        self.nvcc, self.folder, self.objects = nvcc, folder, []
+        self.flags = ["-std=c++20", "--expt-relaxed-constexpr", "-O3", f"-I{ROOT / 'include'}"]
+        toolkit = Path(shutil.which(nvcc) or nvcc).resolve().parents[1]
+        self.host = [os.environ.get("CXX", "g++"), "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror",
+                     "-Wno-maybe-uninitialized", "-DFMT_HEADER_ONLY=1", f"-I{ROOT / 'include'}", "-isystem",
+                     toolkit / "include"]
+
+    def device(self, source: str) -> str:
+        """What ptxas says of it at all levels."""
+        to = self.folder / f"{source}.o"
+        levels = [f"-gencode=arch={level.replace('sm', 'compute')},code={level}" for level in LEVELS]
+        self.objects.append(to)
+        return run(self.nvcc, *self.flags, *levels, "--threads=2", "-Xptxas=-v", "-c", SOURCES / source, "-o",
+                   to).stderr
+
+    def host_unit(self, source: Path) -> None:
+        to = self.folder / f"{source.stem}.o"
+        self.objects.append(to)
+        run(*self.host, "-c", source, "-o", to)
+
+    def ptx(self, source: str) -> str:
+        to = self.folder / "kernels.ptx"
+        run(self.nvcc, *self.flags, "-arch=compute_90a", "-ptx", SOURCES / source, "-o", to)
+        return to.read_text()
+
+    def link(self) -> Path:
+        """The device check. Nothing but the runtime and cuBLASLt of CUDA may be needed."""
+        core, program = self.folder / "core.cpp", self.folder / "cuda_device_check"
+        core.write_text("".join(f"#include <visplay/{body}.hpp>\n#include <visplay/{body}.ipp>\n" for body in CORE))
+        self.host_unit(core)
+        self.host_unit(SOURCES / "launch.cpp")
+        self.host_unit(ROOT / "tests/kernels/cuda_device_check.cpp")
+        run(self.nvcc, "-cudart=static", *self.objects, "-lcublasLt", "-o", program)
+        return program
+
+
+def name_of(symbol: str) -> str:
+    """LogProbsKernel<float> of what the compiler calls it."""
+    name = run("c++filt", symbol).stdout.strip().partition("run_kernel<")[2].rpartition(">(")[0]
+    for word in ("visplay::", "cuda::"):
+        name = name.replace(word, "")
+    name = re.sub(r"DeviceObjective<(\w+), K3, NoCorrection>", r"\1", name)
+    return re.sub(r"DeviceObjective<(\w+), K3, (\w+)>", r"\1, \2", name).replace(" >", ">").strip()
 
 
 def registers(said: str) -> tuple[dict[str, dict[str, int]], list[str]]:
@@ -51,12 +94,19 @@ def registers(said: str) -> tuple[dict[str, dict[str, int]], list[str]]:
     spilled, kernel, level = [], "", ""
     for line in said.splitlines():
         if match := COMPILING.search(line):
-            kernel, level = match.groups()
+            kernel, level = name_of(match.group(1)), match.group(2)
         elif (match := SPILLS.search(line)) and any(map(int, match.groups())):
             spilled.append(f"{kernel} for {level}: {match.group(0)}")
         elif match := USED.search(line):
             found.setdefault(kernel, {})[level] = int(match.group(1))
     return found, spilled
+
+
+def without_vectors(ptx: str) -> list[str]:
+    """A line for each kernel that should load 16 bytes at a time and does not."""
+    parts = ENTRY.split(ptx)
+    return [f"{name_of(symbol)}: no 16-byte load" for symbol, body in zip(parts[1::2], parts[2::2])
+            if name_of(symbol).partition("<")[0] in VECTORS and not re.search(r"ld\.global\S*\.v4\.", body)]
 
 
 def table_of(found: dict[str, dict[str, int]]) -> str:
@@ -68,36 +118,59 @@ def table_of(found: dict[str, dict[str, int]]) -> str:
 
 def read_table(text: str) -> dict[str, dict[str, int]]:
     found = {}
-    for kernel, numbers in re.findall(r"^\| `(\w+)` \|([ \d|]+)\|$", text, re.MULTILINE):
+    for kernel, numbers in re.findall(r"^\| `([^`]+)` \|([ \d|]+)\|$", text, re.MULTILINE):
         found[kernel] = dict(zip(LEVELS, map(int, numbers.split("|"))))
     return found
 
 
-def main() -> int:
-    nvcc = find_nvcc()
-    if not nvcc:
-        print("check_cuda: skipped: no nvcc")
-        return 77
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            found, wrong = registers(compile_and_link(nvcc, Path(folder)))
-        except subprocess.CalledProcessError as failure:
-            print(failure.stderr or failure)
-            return 1
-    docs = DOCS.read_text()
-    before, rest = docs.split(BEGIN)
-    table, after = rest.split(END)
-    if "--write" in sys.argv:
-        DOCS.write_text(before + BEGIN + table_of(found) + END + after)
-        table = table_of(found)
-    stated = read_table(table)
-    wrong += [f"{kernel}: not in the table of {DOCS.name}" for kernel in found.keys() - stated.keys()]
+def compare(found: dict[str, dict[str, int]], stated: dict[str, dict[str, int]]) -> list[str]:
+    wrong = [f"{kernel}: not in the table of {DOCS.name}" for kernel in found.keys() - stated.keys()]
     wrong += [f"{kernel}: in the table of {DOCS.name}, but not compiled" for kernel in stated.keys() - found.keys()]
     for kernel in found.keys() & stated.keys():
         for level in LEVELS:
             if found[kernel].get(level, 0) > stated[kernel][level]:
                 wrong.append(f"{kernel} for {level}: {found[kernel][level]} registers, the table says "
                              f"{stated[kernel][level]}")
+    return wrong
+
+
+def start(program: Path) -> list[str]:
+    """Runs the device check, which skips without a GPU. What is wrong with it."""
+    needs = run("ldd", program).stdout
+    wrong = [f"{program.name} needs libtorch:\n{needs}"] if "torch" in needs else []
+    result = subprocess.run([str(program), "--small"], capture_output=True, text=True)
+    print(result.stdout, end="")
+    return wrong if result.returncode in (0, 77) else [*wrong, f"{program.name}: exit code {result.returncode}"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--keep", type=Path)
+    arguments = parser.parse_args()
+    nvcc = find_nvcc()
+    if not nvcc:
+        print("check_cuda: skipped: no nvcc")
+        return 77
+    with tempfile.TemporaryDirectory() as folder:
+        build = Build(nvcc, Path(folder))
+        try:
+            found, wrong = registers(build.device("kernels.cu") + build.device("stream.cu"))
+            wrong += without_vectors(build.ptx("kernels.cu"))
+            program = build.link()
+        except subprocess.CalledProcessError as failure:
+            print(failure.stderr or failure)
+            return 1
+        wrong += start(program)
+        if arguments.keep:
+            arguments.keep.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(program, arguments.keep / program.name)
+    before, rest = DOCS.read_text().split(BEGIN)
+    table, after = rest.split(END)
+    if arguments.write:
+        table = table_of(found)
+        DOCS.write_text(before + BEGIN + table + END + after)
+    wrong += compare(found, read_table(table))
     for line in wrong:
         print(line)
     print(f"check_cuda: {len(found)} kernels for {', '.join(LEVELS)}")

@@ -1,10 +1,13 @@
 #include <visplay/core/error.hpp>
-#include <visplay/kernels/cuda/host_block.hpp>
+#include <visplay/kernels/cuda/host_executor.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <array>
+#include <cmath>
+#include <cstring>
 #include <vector>
 
 using namespace visplay;
@@ -25,7 +28,9 @@ enum class Fault {
   shared_bounds,
   global_bounds,
   uninitialised,
-  warp_divergence
+  warp_divergence,
+  misaligned,
+  vector_bounds
 };
 
 template <Block B>
@@ -40,13 +45,18 @@ void swap_neighbours(B& block, GlobalView<const float> from, GlobalView<float> t
   float x = fault == Fault::race ? 0.f : shared.read(t ^ 1);
   if (fault != Fault::warp_divergence || t % 2 == 0) x += 0 * block.shuffle_xor(x, 1);
   block.write(to, std::size_t(fault == Fault::global_bounds ? t + 1 : t), x);
+  const std::size_t first = fault == Fault::misaligned      ? 1
+                            : fault == Fault::vector_bounds ? 64
+                                                            : 60;
+  if (t == 9) x += block.template read_vector<4>(from, first).at[0];
 }
 
 std::vector<float> run(Fault fault, std::uint64_t seed) {
-  std::vector<float> from(threads), to(threads);
+  alignas(16) float from[threads];
+  std::vector<float> to(threads);
   for (int t = 0; t < threads; ++t) from[t] = float(t);
   run_on_host(1, threads, seed, [&](HostBlock& block) {
-    swap_neighbours(block, GlobalView<const float>{from.data(), from.size()},
+    swap_neighbours(block, GlobalView<const float>{from, threads},
                     GlobalView<float>{to.data(), to.size()}, fault);
   });
   return to;
@@ -84,8 +94,69 @@ TEST_CASE("indices out of bounds are named") {
   check_caught(Fault::shared_bounds, "out of bounds: element 64 of 64 of shared memory 0");
   check_caught(Fault::global_bounds, "out of bounds: write of element 64 of 64");
 }
+TEST_CASE("vectors are within bounds and aligned") {
+  check_caught(Fault::misaligned, "read of 16 bytes that are not aligned");
+  check_caught(Fault::vector_bounds, "out of bounds: read of element 67 of 64");
+}
 TEST_CASE("shared memory that nobody wrote is not read") {
   check_caught(Fault::uninitialised, "uninitialised");
+}
+
+namespace {
+
+/// Block b hands on what block b - 1 left in global memory, which only some orders of blocks bear out.
+struct Chain {
+  static constexpr int threads = 32;
+  GlobalView<float> cells{};
+
+  template <Block B>
+  void operator()(B& block) const {
+    const auto b = std::size_t(block.index());
+    if (block.thread() == 0) block.write(cells, b, b == 0 ? 1.f : block.read(cells, b - 1));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a block that reads what another writes finds NaN in some order of blocks") {
+  cuda::HostExecutor executor(1);
+  const auto cells = cuda::Area(executor.space(64)).take<float>(8);
+  executor.run(8, Chain{cells});
+  CHECK(std::isnan(cells.data[7]));
+}
+
+TEST_CASE("work space is NaN in every type until it is written") {
+  cuda::HostExecutor executor(1);
+  const std::byte* space = executor.space(64);
+  float f;
+  double d;
+  BFloat16 b;
+  std::memcpy(&f, space, sizeof(f));
+  std::memcpy(&d, space, sizeof(d));
+  std::memcpy(&b, space, sizeof(b));
+  CHECK(std::isnan(f));
+  CHECK(std::isnan(d));
+  CHECK(std::isnan(float(b)));
+}
+
+TEST_CASE("16 bytes at a time, every element of a view is visited once") {
+  alignas(16) std::array<BFloat16, 600> numbers{};
+  for (const std::size_t begin : {0, 1, 7, 8})
+    for (const std::size_t end : {8, 9, 15, 24, 600}) {
+      std::vector<int> visits(numbers.size());
+      run_on_host(1, threads, 1, [&](HostBlock& block) {
+        const GlobalView<const BFloat16> view{numbers.data(), numbers.size()};
+        for_each_vector(
+            block, view, begin, end,
+            [&](std::size_t i) {
+              (void)block.read_vector<8>(view, i);
+              for (std::size_t k = i; k < i + 8; ++k) ++visits[k];
+            },
+            [&](std::size_t i) { ++visits[i]; });
+      });
+      for (std::size_t i = 0; i < visits.size(); ++i)
+        REQUIRE(visits[i] == (i >= begin && i < end ? 1 : 0));
+    }
 }
 
 TEST_CASE("the order of threads is the seed's") {

@@ -30,7 +30,7 @@ concept GroupLoss = requires(const L& loss, const TokenTerms<Dual<double>>& toke
 
 /// log of the sum over the group of exp(of(completion)), without overflow.
 template <class T, class Of>
-[[nodiscard]] T log_sum_exp(std::span<const SequenceTerms<T>> group, Of of) {
+[[nodiscard]] VISPLAY_HD T log_sum_exp(std::span<const SequenceTerms<T>> group, Of of) {
   T largest = of(group.front()), sum(0.f);
   for (const auto& s : group) largest = max(largest, of(s));
   largest = detach(largest);
@@ -55,7 +55,7 @@ struct Tpo {
     return t.old_log_prob;
   }
   template <class T>
-  T operator()(std::span<const SequenceTerms<T>> group) const {
+  VISPLAY_HD T operator()(std::span<const SequenceTerms<T>> group) const {
     const auto log_prob = [](const SequenceTerms<T>& s) { return s.mean * s.length; };
     const auto target = [this](const SequenceTerms<T>& s) {
       return s.constant_mean * s.length + s.advantage / T(temperature);
@@ -80,7 +80,7 @@ struct Real {
     return t.log_prob - t.old_log_prob;
   }
   template <class T>
-  T operator()(std::span<const SequenceTerms<T>> group) const {
+  VISPLAY_HD T operator()(std::span<const SequenceTerms<T>> group) const {
     const T zero(0.f), one(1.f), never(-1e30f);
     const auto score = [&](const SequenceTerms<T>& s, bool of_success) {
       const auto success = zero < s.advantage;

@@ -1,13 +1,20 @@
 // Block: what a CUDA kernel may use of the threads that run it, so that one source runs on a GPU
-// (device_block.cuh) and, thread by thread and checked, on the host (host_block.hpp).
+// (device_block.cuh) and, thread by thread and checked, on the host (host_block.hpp). A kernel is an
+// aggregate of its arguments with a call operator; `threads` is what a GPU runs a block with.
 //
-//   template <Block B>
-//   VISPLAY_DEVICE void kernel(B& block, GlobalView<const float> x, GlobalView<float> sum) {
-//     float mine = 0;
-//     for (std::size_t i = block.thread(); i < x.count; i += block.threads()) mine += block.read(x, i);
-//     const float all = block_reduce<0>(block, mine, Plus{});
-//     if (block.thread() == 0) block.write(sum, block.index(), all);
-//   }
+//   struct Sum {
+//     static constexpr int threads = 256;
+//     GlobalView<const float> x;
+//     GlobalView<float> sum;  // [blocks]
+//
+//     template <Block B>
+//     VISPLAY_DEVICE void operator()(B& block) const {
+//       float mine = 0;
+//       for (std::size_t i = block.thread(); i < x.count; i += block.threads()) mine += block.read(x, i);
+//       const float all = block_reduce<0>(block, mine, Plus{});
+//       if (block.thread() == 0) block.write(sum, block.index(), all);
+//     }
+//   };
 #pragma once
 
 #include <concepts>
@@ -31,6 +38,15 @@ struct GlobalView {
   std::size_t count = 0;
 };
 
+/// Neighbours in memory that one instruction moves; its address is a multiple of its size.
+template <class T, int n>
+struct alignas(sizeof(T) * n) Vector {
+  T at[n];
+};
+/// Numbers in 16 bytes.
+template <class T>
+inline constexpr int vector_length = 16 / int(sizeof(T));
+
 /// All threads of a block call sync, and all of a warp (32 threads, blocks are whole warps) call
 /// shuffle_xor, which gives the x of the thread whose lane differs by the mask. shared<T, n, tag> is
 /// the block's own memory of that name; not initialised; other threads' writes show after a sync.
@@ -43,6 +59,8 @@ concept Block = requires(B& block, GlobalView<const float> in, GlobalView<float>
   { block.shuffle_xor(1.f, 16) } -> std::same_as<float>;
   { block.read(in, std::size_t(0)) } -> std::same_as<float>;
   block.write(out, std::size_t(0), 1.f);
+  { block.template read_vector<4>(in, std::size_t(0)) } -> std::same_as<Vector<float, 4>>;
+  block.write_vector(out, std::size_t(0), Vector<float, 4>{});
   block.template shared<float, 32, 0>().write(0, 1.f);
   { block.template shared<float, 32, 0>().read(0) } -> std::same_as<float>;
 };
@@ -61,18 +79,46 @@ struct Larger {
 };
 
 /// merge over the block's x, for every thread, in an order that the number of threads fixes. All
-/// threads call it. @param merge  commutative; T is trivially copied, of whole 32-bit words
+/// threads call it. A block that has a reduction of its own (CUB's on a GPU) uses that.
+/// @param merge  commutative; T is trivially copied, of whole 32-bit words
 template <int tag, class T, Block B, class Merge>
 VISPLAY_DEVICE T block_reduce(B& block, T x, const Merge& merge) {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 4 == 0);
-  for (int mask = 16; mask > 0; mask /= 2) x = merge(x, block.shuffle_xor(x, mask));
-  auto parts = block.template shared<T, 32, tag>();
-  if (block.thread() % 32 == 0) parts.write(block.thread() / 32, x);
-  block.sync();
-  T all = parts.read(0);
-  for (int warp = 1; warp < block.threads() / 32; ++warp) all = merge(all, parts.read(warp));
-  block.sync();  // before the next reduction writes
-  return all;
+  if constexpr (requires { block.template reduce<tag>(x, merge); }) {
+    return block.template reduce<tag>(x, merge);
+  } else {
+    for (int mask = 16; mask > 0; mask /= 2) x = merge(x, block.shuffle_xor(x, mask));
+    auto parts = block.template shared<T, 32, tag>();
+    if (block.thread() % 32 == 0) parts.write(block.thread() / 32, x);
+    block.sync();
+    T all = parts.read(0);
+    for (int warp = 1; warp < block.threads() / 32; ++warp) all = merge(all, parts.read(warp));
+    block.sync();  // before the next reduction writes
+    return all;
+  }
+}
+
+/// Numbers from `data` to the first whose address is a multiple of 16 bytes.
+template <class T>
+VISPLAY_DEVICE std::size_t to_aligned(const T* data) {
+  constexpr std::size_t n = vector_length<T>;
+  return (n - reinterpret_cast<std::uintptr_t>(data) / sizeof(T) % n) % n;
+}
+
+/// The block's threads share elements [begin, end) of a view: vectors(i) for 16 bytes at element i,
+/// one(i) for those before and after, which no such vector holds. Blocks have 32 threads or more.
+template <class T, Block B, class Vectors, class One>
+VISPLAY_DEVICE void for_each_vector(B& block, const GlobalView<T>& view, std::size_t begin,
+                                    std::size_t end, const Vectors& vectors, const One& one) {
+  constexpr std::size_t n = vector_length<T>;
+  const auto thread = std::size_t(block.thread());
+  const std::size_t skip = to_aligned(view.data + begin);
+  const std::size_t first = skip < end - begin ? begin + skip : end;
+  const std::size_t last = first + (end - first) / n * n;
+  for (std::size_t i = first + thread * n; i < last; i += std::size_t(block.threads()) * n)
+    vectors(i);
+  if (thread < first - begin) one(begin + thread);
+  if (thread < end - last) one(last + thread);
 }
 
 }  // namespace visplay

@@ -1,7 +1,9 @@
-// DeviceBlock: Block on a GPU. No cost over plain CUDA.
+// DeviceBlock: Block on a GPU. No cost over plain CUDA; reductions are CUB's.
 #pragma once
 
 #include <visplay/kernels/cuda/block.hpp>
+
+#include <cub/block/block_reduce.cuh>
 
 namespace visplay {
 
@@ -12,10 +14,12 @@ struct DeviceShared {
   __device__ void write(int i, const T& x) const { data[i] = x; }
 };
 
+/// @tparam block_threads  of a block, a multiple of 32
+template <int block_threads>
 class DeviceBlock {
  public:
   __device__ int thread() const { return int(threadIdx.x); }
-  __device__ int threads() const { return int(blockDim.x); }
+  __device__ int threads() const { return block_threads; }
   __device__ int index() const { return int(blockIdx.x); }
   __device__ void sync() { __syncthreads(); }
 
@@ -29,11 +33,25 @@ class DeviceBlock {
     memcpy(&other, to, sizeof(T));
     return other;
   }
+  /// What block_reduce says.
+  template <int tag, class T, class Merge>
+  __device__ T reduce(const T& x, const Merge& merge) {
+    using Reduce = cub::BlockReduce<T, block_threads, cub::BLOCK_REDUCE_WARP_REDUCTIONS>;
+    __shared__ typename Reduce::TempStorage storage;
+    const T sum = Reduce(storage).Reduce(x, merge);  // for thread 0 alone
+    const auto all = shared<T, 1, -1 - tag>();
+    if (thread() == 0) all.write(0, sum);
+    sync();
+    const T result = all.read(0);
+    sync();  // before the next reduction writes
+    return result;
+  }
   template <class T, int count, int tag>
   __device__ DeviceShared<T> shared() {
     __shared__ alignas(T) unsigned char bytes[count * sizeof(T)];
     return {reinterpret_cast<T*>(bytes)};
   }
+
   template <class T>
   __device__ std::remove_const_t<T> read(const GlobalView<T>& from, std::size_t i) const {
     return from.data[i];
@@ -42,6 +60,27 @@ class DeviceBlock {
   __device__ void write(const GlobalView<T>& to, std::size_t i, const U& x) const {
     to.data[i] = x;
   }
+  template <int n, class T>
+  __device__ Vector<std::remove_const_t<T>, n> read_vector(const GlobalView<T>& from,
+                                                           std::size_t i) const {
+    const auto word = *reinterpret_cast<const Word<sizeof(T) * n>*>(from.data + i);
+    Vector<std::remove_const_t<T>, n> x;
+    memcpy(&x, &word, sizeof(x));
+    return x;
+  }
+  template <class T, int n>
+  __device__ void write_vector(const GlobalView<T>& to, std::size_t i,
+                               const Vector<T, n>& x) const {
+    Word<sizeof(T) * n> word;
+    memcpy(&word, &x, sizeof(x));
+    *reinterpret_cast<Word<sizeof(T) * n>*>(to.data + i) = word;
+  }
+
+ private:
+  /// What one instruction loads or stores.
+  template <int bytes>
+  using Word =
+      std::conditional_t<bytes == 16, uint4, std::conditional_t<bytes == 8, uint2, unsigned>>;
 };
 
 }  // namespace visplay

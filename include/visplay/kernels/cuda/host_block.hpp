@@ -1,13 +1,14 @@
 // run_on_host: runs a CUDA kernel on the host, one thread at a time in a random order, and finds what
 // compute-sanitizer finds on a GPU: races and missing barriers in shared memory, barriers that not
-// all threads reach, indices out of bounds, shared memory that is read before it is written.
+// all threads reach, indices out of bounds, vectors that are not aligned, shared memory that is read
+// before it is written.
 //
-//   run_on_host(blocks, threads, seed, [&](HostBlock& block) { kernel(block, x, sum); });
+//   run_on_host(blocks, threads, seed, Sum{x, sum});
 //
 // Each thread is a fiber with a stack of its own; a barrier hands on to another thread. A cell of
 // shared memory knows who touched it since the last barrier, so that a race is found in any order;
-// the random order (by seed) shows what the cells cannot see, such as races in global memory. Kernels
-// must not rely on destructors: a failed run drops its fibers.
+// the random order of blocks and threads (by seed) shows what the cells cannot see, such as races in
+// global memory. Kernels must not rely on destructors: a failed run drops its fibers.
 #pragma once
 
 #include <visplay/kernels/cuda/block.hpp>
@@ -18,7 +19,6 @@
 #include <cstring>
 #include <functional>
 #include <memory>
-#include <string>
 
 namespace visplay {
 
@@ -54,13 +54,27 @@ class HostBlock {
   }
   template <class T>
   [[nodiscard]] std::remove_const_t<T> read(const GlobalView<T>& from, std::size_t i) const {
-    check_global(i, from.count, "read");
+    check_global(i, 1, from.count, "read");
     return from.data[i];
   }
   template <class T, class U>
   void write(const GlobalView<T>& to, std::size_t i, const U& x) const {
-    check_global(i, to.count, "write");
+    check_global(i, 1, to.count, "write");
     to.data[i] = x;
+  }
+  template <int n, class T>
+  [[nodiscard]] auto read_vector(const GlobalView<T>& from, std::size_t i) const {
+    check_global(i, n, from.count, "read");
+    check_aligned(from.data + i, sizeof(T) * n, "read");
+    Vector<std::remove_const_t<T>, n> x;
+    for (int k = 0; k < n; ++k) x.at[k] = from.data[i + std::size_t(k)];
+    return x;
+  }
+  template <class T, int n>
+  void write_vector(const GlobalView<T>& to, std::size_t i, const Vector<T, n>& x) const {
+    check_global(i, n, to.count, "write");
+    check_aligned(to.data + i, sizeof(T) * n, "write");
+    for (int k = 0; k < n; ++k) to.data[i + std::size_t(k)] = x.at[k];
   }
 
   static constexpr std::size_t largest_shuffle = 64;  // bytes
@@ -70,7 +84,8 @@ class HostBlock {
   friend class HostShared;
   void exchange(const void* from, void* to, std::size_t bytes, int mask);
   SharedRegion& region(int tag, int count, std::size_t element);
-  void check_global(std::size_t i, std::size_t count, const char* what) const;
+  void check_global(std::size_t i, std::size_t n, std::size_t count, const char* what) const;
+  void check_aligned(const void* at, std::size_t bytes, const char* what) const;
   /// Where element i is; notes the access. @throws Error for a wrong one
   std::byte* touch(SharedRegion& region, int i, bool writes);
 
@@ -96,7 +111,7 @@ class HostShared {
   SharedRegion* region_;
 };
 
-/// Runs `kernel` for each thread of each block, block by block.
+/// Runs `kernel` for each thread of each block, one block after the other in a random order.
 /// @param threads  of a block; a multiple of 32, at most 1,024
 /// @throws Error that names block, thread and fault; whatever the kernel throws
 void run_on_host(int blocks, int threads, std::uint64_t seed,

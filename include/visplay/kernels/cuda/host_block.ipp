@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -156,10 +157,18 @@ VISPLAY_INLINE SharedRegion& HostBlock::region(int tag, int count, std::size_t e
   return at->second;
 }
 
-VISPLAY_INLINE void HostBlock::check_global(std::size_t i, std::size_t count,
+VISPLAY_INLINE void HostBlock::check_global(std::size_t i, std::size_t n, std::size_t count,
                                             const char* what) const {
-  check(i < count, "host block: block {}, thread {}: out of bounds: {} of element {} of {}",
-        index(), thread_, what, i, count);
+  check(i < count && n <= count - i,
+        "host block: block {}, thread {}: out of bounds: {} of element {} of {}", index(), thread_,
+        what, i + n - 1, count);
+}
+
+VISPLAY_INLINE void HostBlock::check_aligned(const void* at, std::size_t bytes,
+                                             const char* what) const {
+  check(reinterpret_cast<std::uintptr_t>(at) % bytes == 0,
+        "host block: block {}, thread {}: {} of {} bytes that are not aligned", index(), thread_,
+        what, bytes);
 }
 
 VISPLAY_INLINE std::byte* HostBlock::touch(SharedRegion& region, int i, bool writes) {
@@ -191,7 +200,10 @@ VISPLAY_INLINE void run_on_host(int blocks, int threads, std::uint64_t seed,
                                 const std::function<void(HostBlock&)>& kernel) {
   check(threads >= 32 && threads <= 1024 && threads % 32 == 0,
         "host block: expected whole warps, at most 1024 threads, got {}", threads);
-  for (int b = 0; b < blocks; ++b)
+  std::vector<int> order(std::size_t(std::max(blocks, 0)));
+  std::iota(order.begin(), order.end(), 0);
+  Rng(seed).fork("order").shuffle(order);
+  for (const int b : order)
     HostGrid(b, threads, Rng(seed).fork("block", std::uint64_t(b)), kernel).run();
 }
 

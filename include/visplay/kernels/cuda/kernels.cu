@@ -1,68 +1,47 @@
 // The kernels of kernels/cuda as a GPU runs them: nvcc compiles this file, with neither libtorch nor
-// fmt's formatting in it. tests/kernels/check_cuda.py holds the registers that each takes.
-#include <visplay/kernels/cuda/adamw_kernel.hpp>
-#include <visplay/kernels/cuda/device_block.cuh>
-#include <visplay/kernels/cuda/group_kernel.hpp>
+// fmt in it. tests/kernels/check_cuda.py holds the registers that each takes.
+#include <visplay/kernels/cuda/launch_kernel.cuh>
+#include <visplay/kernels/cuda/linear_log_probs_kernel.hpp>
 #include <visplay/kernels/cuda/log_probs_kernel.hpp>
-#include <visplay/kernels/cuda/objective_kernel.hpp>
-#include <visplay/loss/kl.hpp>
+#include <visplay/loss/log_prob_losses.hpp>
+#include <visplay/loss/ratio_losses.hpp>
 
 namespace visplay {
 
-static_assert(Block<DeviceBlock>);
+VISPLAY_CUDA_KERNEL(LogProbsKernel<float>)
+VISPLAY_CUDA_KERNEL(LogProbsKernel<BFloat16>)
+VISPLAY_CUDA_KERNEL(LogProbsKernel<Float16>)
+VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<float>)
+VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<BFloat16>)
+VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<Float16>)
 
-#define VISPLAY_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+VISPLAY_CUDA_KERNEL(HeadSumsKernel)
+VISPLAY_CUDA_KERNEL(HeadResultsKernel)
+VISPLAY_CUDA_KERNEL(HeadRowsKernel)
+VISPLAY_CUDA_KERNEL(HeadSlopesKernel<float>)
+VISPLAY_CUDA_KERNEL(HeadSlopesKernel<BFloat16>)
+VISPLAY_CUDA_KERNEL(RoundKernel<BFloat16>)
+VISPLAY_CUDA_KERNEL(RoundKernel<Float16>)
 
-VISPLAY_KERNEL(256) visplay_objective(TokenObjective<ClippedSurrogate, K3> objective,
-                                      ObjectiveArguments a) {
-  DeviceBlock block;
-  objective_kernel(block, objective, a);
-}
-VISPLAY_KERNEL(512) visplay_log_probs(LogProbArguments<const float> a) {
-  DeviceBlock block;
-  log_probs_kernel(block, a);
-}
-VISPLAY_KERNEL(512) visplay_log_probs_bfloat16(LogProbArguments<const BFloat16> a) {
-  DeviceBlock block;
-  log_probs_kernel(block, a);
-}
-VISPLAY_KERNEL(512) visplay_log_probs_backward(LogProbArguments<float> a) {
-  DeviceBlock block;
-  log_probs_backward_kernel(block, a);
-}
-VISPLAY_KERNEL(512) visplay_log_probs_backward_bfloat16(LogProbArguments<BFloat16> a) {
-  DeviceBlock block;
-  log_probs_backward_kernel(block, a);
-}
-VISPLAY_KERNEL(256) visplay_squares(GlobalView<const float> gradients, GlobalView<double> sums) {
-  DeviceBlock block;
-  squares_kernel(block, gradients, sums);
-}
-VISPLAY_KERNEL(256) visplay_squares_bfloat16(GlobalView<const BFloat16> gradients,
-                                             GlobalView<double> sums) {
-  DeviceBlock block;
-  squares_kernel(block, gradients, sums);
-}
-VISPLAY_KERNEL(256) visplay_adamw(adamw_detail::AdamWFactors f, AdamWArguments a) {
-  DeviceBlock block;
-  adamw_kernel(block, f, a);
-}
-VISPLAY_KERNEL(128) visplay_compact_adamw(adamw_detail::AdamWFactors f, CompactAdamWArguments a) {
-  DeviceBlock block;
-  compact_adamw_kernel(block, f, a);
-}
-VISPLAY_KERNEL(128) visplay_group_advantage(GlobalView<const float> rewards,
-                                            GlobalView<const std::int64_t> offsets, double epsilon,
-                                            GlobalView<float> advantages) {
-  DeviceBlock block;
-  group_advantage_kernel(block, rewards, offsets, epsilon, advantages);
-}
-VISPLAY_KERNEL(256) visplay_masked_sum(GlobalView<const float> values,
-                                       GlobalView<const float> mask,
-                                       GlobalView<const std::int64_t> offsets,
-                                       GlobalView<MaskedSum> sums) {
-  DeviceBlock block;
-  masked_sum_kernel(block, values, mask, offsets, sums);
-}
+VISPLAY_CUDA_KERNEL(SquaresKernel<float>)
+VISPLAY_CUDA_KERNEL(SquaresKernel<BFloat16>)
+VISPLAY_CUDA_KERNEL(NormKernel)
+VISPLAY_CUDA_KERNEL(AdamWKernel)
+VISPLAY_CUDA_KERNEL(CompactAdamWKernel)
+
+VISPLAY_CUDA_KERNEL(GroupAdvantageKernel)
+VISPLAY_CUDA_KERNEL(MaskedSumKernel)
+VISPLAY_CUDA_KERNEL(TokenWeightsKernel)
+VISPLAY_CUDA_KERNEL(ReportKernel)
+
+// As kernels/objective_stock.hpp, and the group losses.
+VISPLAY_CUDA_OBJECTIVE(ClippedSurrogate, K3, NoCorrection)
+VISPLAY_CUDA_OBJECTIVE(ClippedSurrogate, K3, TokenTis)
+VISPLAY_CUDA_OBJECTIVE(Cispo, K3, NoCorrection)
+VISPLAY_CUDA_OBJECTIVE(Sapo, K3, NoCorrection)
+VISPLAY_CUDA_SEQUENCE_OBJECTIVE(Gspo, K3, NoCorrection)
+VISPLAY_CUDA_SEQUENCE_OBJECTIVE(GspoToken, K3, NoCorrection)
+VISPLAY_CUDA_GROUP_OBJECTIVE(Tpo, K3, NoCorrection)
+VISPLAY_CUDA_GROUP_OBJECTIVE(Real, K3, NoCorrection)
 
 }  // namespace visplay

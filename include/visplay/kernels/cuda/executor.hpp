@@ -1,0 +1,56 @@
+// Executor: who runs kernels and products of matrices for a driver (linear_log_probs_driver.hpp,
+// objective_driver.hpp), and Area, which lays out a driver's work space. device_executor.cuh is the
+// GPU's, host_executor.hpp the one that tests run the same drivers with.
+#pragma once
+
+#include <visplay/kernels/cuda/adamw_kernel.hpp>
+#include <visplay/kernels/float_matrix.hpp>
+#include <visplay/kernels/matrix_product.hpp>
+
+#include <cstddef>
+#include <span>
+
+namespace visplay::cuda {
+
+/// What is asked for is done in order, and may still be running when the call returns.
+template <class E>
+concept Executor = requires(E& executor, const NormKernel& kernel, const ProductOperand& operand,
+                            const MutableFloatMatrix& out) {
+  /// Kernel::threads threads in each block; none: nothing.
+  executor.run(std::size_t(1), kernel);
+  /// out[i][j] = sum_k left(i, k) right(j, k), added to what is there if `adds`; sums in float32.
+  /// Operands are float32 or bfloat16, out float32 or of their type.
+  executor.product(operand, operand, out, /*adds=*/true);
+  executor.clear(out);  // zeros
+};
+
+/// Takes pieces of work space, each at a multiple of 256 bytes. Without data it only counts.
+class Area {
+ public:
+  explicit Area(std::byte* data = nullptr) : data_(data) {}
+
+  template <class T>
+  GlobalView<T> take(std::size_t count) {
+    std::byte* const at = data_ ? data_ + bytes_ : nullptr;
+    bytes_ += (count * sizeof(T) + 255) / 256 * 256;
+    return {reinterpret_cast<T*>(at), count};
+  }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::byte* data_;
+  std::size_t bytes_ = 0;
+};
+
+template <class T>
+GlobalView<T> view_of(std::span<T> span) {
+  return {span.data(), span.size()};
+}
+template <class T>
+GlobalView<const T> as_const(const GlobalView<T>& view) {
+  return {view.data, view.count};
+}
+/// Blocks of `each` that cover n.
+constexpr std::size_t blocks_for(std::size_t n, std::size_t each) { return (n + each - 1) / each; }
+
+}  // namespace visplay::cuda

@@ -1,0 +1,298 @@
+// Bodies of launch.hpp: checks, work space, drivers. A unit of visplay::cuda, for any compiler of C++20.
+#include <visplay/core/error.hpp>
+#include <visplay/kernels/cuda/device_executor.hpp>
+#include <visplay/kernels/cuda/launch.hpp>
+#include <visplay/kernels/cuda/linear_log_probs_driver.hpp>
+#include <visplay/kernels/cuda/log_probs_kernel.hpp>
+
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+namespace visplay::cuda {
+
+/// For call.cuh.
+[[noreturn]] void throw_cuda_error(const char* call, const char* reason);
+void throw_cuda_error(const char* call, const char* reason) {
+  throw Error(fmt::format("cuda: {}: {}", call, reason));
+}
+
+namespace {
+
+void check_size(std::string_view where, std::string_view what, std::size_t got,
+                std::size_t expected, bool optional = false) {
+  check(got == expected || (optional && got == 0), "{}: expected {} {}, got {}", where, expected,
+        what, got);
+}
+
+void check_temperature(std::string_view where, float temperature) {
+  check(temperature > 0 && std::isfinite(temperature),
+        "{}: expected a finite temperature above 0, got {}", where, temperature);
+}
+
+// log_probs
+
+template <class Number>
+void check_logits(const LogitsView<Number>& logits, std::size_t targets, float temperature) {
+  check(logits.vocabulary > 0 && logits.vocabulary <= logits.stride,
+        "log_probs: expected a vocabulary in 1 ... stride, got {} of {}", logits.vocabulary,
+        logits.stride);
+  check_size("log_probs", "targets", targets, logits.rows);
+  check_temperature("log_probs", temperature);
+}
+
+template <class Number>
+void forward(const LogitsView<const Number>& logits, std::span<const std::int64_t> targets,
+             float temperature, const LogProbOutputs& out, Stream& stream) {
+  check_logits(logits, targets.size(), temperature);
+  const auto optional = [&](std::string_view what, std::size_t got) {
+    check_size("log_probs", what, got, logits.rows, true);
+  };
+  optional("log-probs", out.log_probs.size());
+  optional("entropies", out.entropy.size());
+  optional("log-sum-exps", out.log_sum_exp.size());
+  optional("sums of squares", out.sum_of_squares.size());
+  check(out.top_k == 0, "log_probs: top_k is {}; on CUDA only 0 is built", out.top_k);
+  DeviceExecutor(stream, "log_probs")
+      .run(logits.rows, LogProbsKernel<Number>{.logits = {logits.data, logits.rows * logits.stride},
+                                               .vocabulary = logits.vocabulary,
+                                               .stride = logits.stride,
+                                               .targets = view_of(targets),
+                                               .temperature = temperature,
+                                               .log_probs = view_of(out.log_probs),
+                                               .entropy = view_of(out.entropy),
+                                               .log_sum_exp = view_of(out.log_sum_exp),
+                                               .sum_of_squares = view_of(out.sum_of_squares)});
+}
+
+template <class Number>
+void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> targets,
+              float temperature, const LogProbGradients& given, Stream& stream) {
+  check_logits(logits, targets.size(), temperature);
+  const bool has_entropy = !given.entropy_gradients.empty();
+  check_size("log_probs", "log-sum-exps", given.log_sum_exp.size(), logits.rows);
+  check_size("log_probs", "gradients of log-probs", given.log_prob_gradients.size(), logits.rows);
+  check_size("log_probs", "gradients of entropies", given.entropy_gradients.size(), logits.rows,
+             true);
+  if (has_entropy) check_size("log_probs", "entropies", given.entropy.size(), logits.rows);
+  DeviceExecutor(stream, "log_probs_backward")
+      .run(logits.rows,
+           LogProbsBackwardKernel<Number>{.logits = {logits.data, logits.rows * logits.stride},
+                                          .vocabulary = logits.vocabulary,
+                                          .stride = logits.stride,
+                                          .targets = view_of(targets),
+                                          .temperature = temperature,
+                                          .entropy = view_of(given.entropy),
+                                          .log_sum_exp = view_of(given.log_sum_exp),
+                                          .log_prob_gradients = view_of(given.log_prob_gradients),
+                                          .entropy_gradients = view_of(given.entropy_gradients)});
+}
+
+// linear_log_probs
+
+void check_matrix(const FloatMatrix& m, std::string_view name) {
+  check(m.rows >= 0 && m.columns >= 0 && m.stride >= m.columns && (m.data || m.rows == 0),
+        "linear_log_probs: {} is no matrix: {} x {}, stride {}", name, m.rows, m.columns, m.stride);
+}
+
+void check_input(const LinearLogProbsInput& in) {
+  check_matrix(in.hidden, "hidden");
+  check_matrix(in.head, "head");
+  check(in.hidden.columns == in.head.columns && in.hidden.columns > 0 &&
+            in.hidden.type == in.head.type && in.hidden.type != FloatType::float16,
+        "linear_log_probs: expected hidden [N, H] and head [V, H], both float32 or both bfloat16, "
+        "got {} of H {} and {} of H {}",
+        name_of(in.hidden.type), in.hidden.columns, name_of(in.head.type), in.head.columns);
+  check(in.head.rows > 0 && in.vocabulary >= 0 && in.vocabulary <= in.head.rows,
+        "linear_log_probs: expected a vocabulary of at most the head's {} rows, got {}",
+        in.head.rows, in.vocabulary);
+  check_size("linear_log_probs", "targets, one a hidden state", in.targets.size(),
+             std::size_t(in.hidden.rows));
+  check_temperature("linear_log_probs", in.temperature);
+}
+
+void check_per_token(const LinearLogProbsInput& in, std::string_view what, std::size_t got,
+                     bool optional = true) {
+  check_size("linear_log_probs", what, got, in.targets.size(), optional);
+}
+
+void check_output(const LinearLogProbsInput& in, const LinearLogProbsOutput& out) {
+  check_per_token(in, "log_probs", out.log_probs.size());
+  check_per_token(in, "entropies", out.entropy.size());
+  check_per_token(in, "sums of squares", out.sum_squares.size());
+  check_per_token(in, "log-sums", out.log_sums.size());
+}
+
+void check_gradient(const MutableFloatMatrix& m, const FloatMatrix& of, std::string_view name) {
+  check(!m.data || (m.rows == of.rows && m.columns == of.columns && m.stride >= m.columns),
+        "linear_log_probs: expected a gradient {} x {} for {}, got {} x {}, stride {}", of.rows,
+        of.columns, name, m.rows, m.columns, m.stride);
+}
+
+void check_gradients(const LinearLogProbsInput& in, const LinearLogProbsGradient& gradient) {
+  check_gradient(gradient.hidden, in.hidden, "hidden");
+  check_gradient(gradient.head, in.head, "head");
+  check(!gradient.head.data || gradient.head.type == in.head.type ||
+            gradient.head.type == FloatType::float32,
+        "linear_log_probs: on CUDA the head's gradient is float32 or {}, got {}",
+        name_of(in.head.type), name_of(gradient.head.type));
+}
+
+void check_coefficients(const LinearLogProbsInput& in, const LinearLogProbsCoefficients& by) {
+  check_per_token(in, "coefficients of log-probs", by.log_probs.size());
+  check_per_token(in, "coefficients of entropies", by.entropy.size());
+}
+
+HeadPlan checked_plan(const LinearLogProbsInput& input, std::int64_t chunk) {
+  check_input(input);
+  check(chunk >= 0, "linear_log_probs: expected a chunk of 0 or more rows, got {}", chunk);
+  return {input, chunk};
+}
+
+// adamw
+
+void check_tensor(std::size_t i, std::string_view what, std::size_t got, std::size_t expected) {
+  check(got == expected, "adamw: tensor {}: expected {} {}, got {}", i, expected, what, got);
+}
+
+void check_moments(std::size_t, const AdamWTensor&) {}
+void check_moments(std::size_t i, const CompactAdamWTensor& t) {
+  const std::size_t blocks = CompactMoments::blocks(t.weights.size());
+  check_tensor(i, "first exponents", t.first_exponents.size(), blocks);
+  check_tensor(i, "second exponents", t.second_exponents.size(), blocks);
+}
+
+template <class Tensor>
+void check_tensors(std::span<const Tensor> tensors, const AdamWStep& step) {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const std::size_t n = tensors[i].weights.size();
+    if (!tensors[i].gradients.empty()) check_tensor(i, "gradients", tensors[i].gradients.size(), n);
+    check_tensor(i, "first moments", tensors[i].first.size(), n);
+    check_tensor(i, "second moments", tensors[i].second.size(), n);
+    check_moments(i, tensors[i]);
+  }
+  check(step.step >= 1 && step.step < (std::int64_t(1) << 32),
+        "adamw: expected a step in [1, 2^32), got {}", step.step);
+}
+
+template <class Tensor>
+void step_all(std::span<const Tensor> tensors, const AdamWStep& step, double* norm,
+              Stream& stream) {
+  check_tensors(tensors, step);
+  const std::size_t parts = norm_parts(tensors);
+  const Stream::Space space(stream, parts * sizeof(double));
+  DeviceExecutor executor(stream, "adamw");
+  adamw_step(executor, tensors, step, {reinterpret_cast<double*>(space.data()), parts}, {norm, 1});
+}
+
+template <class Tensor>
+double step_and_wait(std::span<const Tensor> tensors, const AdamWStep& step, Stream& stream) {
+  const Stream::Space space(stream, sizeof(double));
+  step_all(tensors, step, reinterpret_cast<double*>(space.data()), stream);
+  double norm = 0;
+  stream.fetch(&norm, space.data(), sizeof(norm));
+  return norm;
+}
+
+}  // namespace
+
+void group_advantages(const GroupedSpan& rewards, std::span<float> advantages, double epsilon,
+                      Stream& stream) {
+  check_size("group_advantages", "advantages", advantages.size(), rewards.values.size());
+  DeviceExecutor(stream, "group_advantages")
+      .run(rewards.groups(), GroupAdvantageKernel{.rewards = view_of(rewards.values),
+                                                  .offsets = view_of(rewards.offsets),
+                                                  .epsilon = epsilon,
+                                                  .advantages = view_of(advantages)});
+}
+
+void masked_sums(std::span<const float> values, std::span<const float> mask,
+                 std::span<const std::int64_t> offsets, std::span<MaskedSum> sums, Stream& stream) {
+  check_size("masked_sums", "mask values", mask.size(), values.size(), true);
+  check_size("masked_sums", "offsets", offsets.size(), sums.size() + 1);
+  DeviceExecutor(stream, "masked_sums")
+      .run(sums.size(), MaskedSumKernel{.values = view_of(values),
+                                        .mask = view_of(mask),
+                                        .offsets = view_of(offsets),
+                                        .sums = view_of(sums)});
+}
+
+#define VISPLAY_LOG_PROBS_OF(Number)                                                               \
+  void log_probs(const LogitsView<const Number>& logits, std::span<const std::int64_t> targets,    \
+                 float temperature, const LogProbOutputs& out, Stream& stream) {                   \
+    forward(logits, targets, temperature, out, stream);                                            \
+  }                                                                                                \
+  void log_probs_backward(const LogitsView<Number>& logits, std::span<const std::int64_t> targets, \
+                          float temperature, const LogProbGradients& gradients, Stream& stream) {  \
+    backward(logits, targets, temperature, gradients, stream);                                     \
+  }
+VISPLAY_LOG_PROBS_OF(float)
+VISPLAY_LOG_PROBS_OF(BFloat16)
+VISPLAY_LOG_PROBS_OF(Float16)
+#undef VISPLAY_LOG_PROBS_OF
+
+void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
+                      Stream& stream, std::int64_t chunk) {
+  const HeadPlan plan = checked_plan(input, chunk);
+  check_output(input, output);
+  const Stream::Space memory(stream, HeadSpace(Area(), plan).bytes);
+  DeviceExecutor executor(stream, "linear_log_probs");
+  linear_log_probs(executor, plan, output, HeadSpace(Area(memory.data()), plan));
+}
+
+void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sums,
+                               std::span<const float> entropy,
+                               const LinearLogProbsCoefficients& coefficients,
+                               const LinearLogProbsGradient& gradient, Stream& stream,
+                               std::int64_t chunk) {
+  const HeadPlan plan = checked_plan(input, chunk);
+  check_gradients(input, gradient);
+  check_coefficients(input, coefficients);
+  check_per_token(input, "log-sums", log_sums.size(), false);
+  check_per_token(input, "entropies", entropy.size(), coefficients.entropy.empty());
+  const Stream::Space memory(stream, HeadSpace(Area(), plan, gradient).bytes);
+  DeviceExecutor executor(stream, "linear_log_probs_backward");
+  linear_log_probs_backward(executor, plan, log_sums, entropy, coefficients, gradient,
+                            HeadSpace(Area(memory.data()), plan, gradient));
+}
+
+void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
+                                    const LinearLogProbsOutput& output,
+                                    const CoefficientsOf& coefficients_of,
+                                    const LinearLogProbsGradient& gradient, Stream& stream,
+                                    std::int64_t chunk) {
+  const HeadPlan plan = checked_plan(input, chunk);
+  check_output(input, output);
+  check_gradients(input, gradient);
+  const Stream::Space memory(stream, HeadSpace(Area(), plan, gradient).bytes);
+  DeviceExecutor executor(stream, "linear_log_probs_with_gradient");
+  linear_log_probs_with_gradient(executor, plan, output, coefficients_of, gradient,
+                                 HeadSpace(Area(memory.data()), plan, gradient),
+                                 [&](const auto& by) { check_coefficients(input, by); });
+}
+
+std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input, std::int64_t chunk) {
+  return HeadSpace(Area(), checked_plan(input, chunk)).bytes;
+}
+std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
+                                   const LinearLogProbsGradient& gradient, std::int64_t chunk) {
+  return HeadSpace(Area(), checked_plan(input, chunk), gradient).bytes;
+}
+
+double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, Stream& stream) {
+  return step_and_wait(tensors, step, stream);
+}
+double adamw_step(std::span<const CompactAdamWTensor> tensors, const AdamWStep& step,
+                  Stream& stream) {
+  return step_and_wait(tensors, step, stream);
+}
+void adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, double* norm,
+                Stream& stream) {
+  step_all(tensors, step, norm, stream);
+}
+void adamw_step(std::span<const CompactAdamWTensor> tensors, const AdamWStep& step, double* norm,
+                Stream& stream) {
+  step_all(tensors, step, norm, stream);
+}
+
+}  // namespace visplay::cuda

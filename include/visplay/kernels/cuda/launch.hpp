@@ -1,0 +1,90 @@
+// The kernels of this folder over memory of the device: the operations of kernels/*.hpp with a
+// cuda::Stream in place of the ThreadPool. Needs no CUDA header; link visplay::cuda.
+//
+//   cuda::Stream stream;
+//   cuda::linear_log_probs(head, {.log_probs = values, .entropy = entropies}, stream);
+//
+// All that spans and matrices show is the device's; the structs that hold them are read before a call
+// returns. Calls are asynchronous unless they give a result to the host. Shapes are checked and throw
+// Error before anything runs; what lies in device memory (targets, offsets) is not looked at: targets
+// not below the vocabulary give NaN, offsets must not fall. Results are the same to the bit from call
+// to call on one device: no atomics, fixed orders of sums.
+#pragma once
+
+#include <visplay/core/grouped_span.hpp>
+#include <visplay/kernels/adamw.hpp>
+#include <visplay/kernels/cuda/adamw_driver.hpp>
+#include <visplay/kernels/cuda/group_kernel.hpp>
+#include <visplay/kernels/cuda/stream.hpp>
+#include <visplay/kernels/linear_log_probs.hpp>
+#include <visplay/kernels/log_probs.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace visplay::cuda {
+
+/// advantage/group_relative.hpp's: (r - mean) / (std + epsilon), zero in a group of equal rewards.
+/// @param advantages  [n]
+void group_advantages(const GroupedSpan& rewards, std::span<float> advantages, double epsilon,
+                      Stream& stream);
+
+/// sums[b] of the values of completion b where the mask is not zero, and how many there are.
+/// @param mask     [N], or empty: all
+/// @param offsets  [B + 1]
+void masked_sums(std::span<const float> values, std::span<const float> mask,
+                 std::span<const std::int64_t> offsets, std::span<MaskedSum> sums, Stream& stream);
+
+/// As kernels/log_probs.hpp, without top_k. Reads 2 or 4 bytes a logit.
+void log_probs(const LogitsView<const float>& logits, std::span<const std::int64_t> targets,
+               float temperature, const LogProbOutputs& out, Stream& stream);
+void log_probs(const LogitsView<const BFloat16>& logits, std::span<const std::int64_t> targets,
+               float temperature, const LogProbOutputs& out, Stream& stream);
+void log_probs(const LogitsView<const Float16>& logits, std::span<const std::int64_t> targets,
+               float temperature, const LogProbOutputs& out, Stream& stream);
+
+/// Overwrites the logits, padding included. Reads and writes them once.
+void log_probs_backward(const LogitsView<float>& logits, std::span<const std::int64_t> targets,
+                        float temperature, const LogProbGradients& gradients, Stream& stream);
+void log_probs_backward(const LogitsView<BFloat16>& logits, std::span<const std::int64_t> targets,
+                        float temperature, const LogProbGradients& gradients, Stream& stream);
+void log_probs_backward(const LogitsView<Float16>& logits, std::span<const std::int64_t> targets,
+                        float temperature, const LogProbGradients& gradients, Stream& stream);
+
+/// As kernels/linear_log_probs.hpp, for float32 and bfloat16; the head's gradient is float32 or of the
+/// head's type. linear_log_probs_driver.hpp says how it goes and what work space it takes.
+/// @param chunk  rows of the vocabulary at a time, 0: default_chunk
+void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
+                      Stream& stream, std::int64_t chunk = 0);
+void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sums,
+                               std::span<const float> entropy,
+                               const LinearLogProbsCoefficients& coefficients,
+                               const LinearLogProbsGradient& gradient, Stream& stream,
+                               std::int64_t chunk = 0);
+/// `coefficients_of` is called once, before the forward pass has run: what it does with log-probs and
+/// entropies has to be on the same stream, such as cuda::evaluate.
+void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
+                                    const LinearLogProbsOutput& output,
+                                    const CoefficientsOf& coefficients_of,
+                                    const LinearLogProbsGradient& gradient, Stream& stream,
+                                    std::int64_t chunk = 0);
+
+/// Work space of these calls, in bytes, for those who give it (Stream::use_space).
+[[nodiscard]] std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
+                                                 std::int64_t chunk = 0);
+[[nodiscard]] std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
+                                                 const LinearLogProbsGradient& gradient,
+                                                 std::int64_t chunk = 0);
+
+/// As kernels/adamw.hpp; random bits are the CPU's. Waits, and returns the norm before clipping.
+double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, Stream& stream);
+double adamw_step(std::span<const CompactAdamWTensor> tensors, const AdamWStep& step,
+                  Stream& stream);
+/// Without waiting. @param norm  of the device
+void adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, double* norm,
+                Stream& stream);
+void adamw_step(std::span<const CompactAdamWTensor> tensors, const AdamWStep& step, double* norm,
+                Stream& stream);
+
+}  // namespace visplay::cuda

@@ -1,0 +1,245 @@
+// Bodies of stream.hpp and the products of device_executor.hpp, by cuBLASLt.
+#include <visplay/kernels/cuda/call.cuh>
+#include <visplay/kernels/cuda/device_executor.hpp>
+#include <visplay/kernels/cuda/stream.hpp>
+
+#include <cublasLt.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace visplay::cuda {
+namespace {
+
+constexpr std::size_t blas_bytes = std::size_t(32) << 20;
+
+void check_blas(cublasStatus_t status, const char* call) {
+  if (status != CUBLAS_STATUS_SUCCESS) throw_cuda_error(call, cublasLtGetStatusString(status));
+}
+
+/// What cuBLASLt's heuristics depend on.
+using Shape = std::array<std::int64_t, 16>;
+
+struct Choice {
+  Shape shape;
+  cublasLtMatmulAlgo_t algorithm;
+};
+
+/// A description of cuBLASLt's, destroyed with its owner.
+template <class Handle, cublasStatus_t (*destroy)(Handle)>
+struct Owned {
+  Owned() = default;
+  ~Owned() {
+    if (handle) destroy(handle);
+  }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+  Handle handle = nullptr;
+};
+
+cudaDataType_t blas_type(FloatType type) {
+  if (type == FloatType::float16) throw_cuda_error("product", "float16 is not built");
+  return type == FloatType::bfloat16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+/// The largest power of two, at most 256, that an address is a multiple of.
+std::uint32_t alignment_of(const void* at) {
+  const auto address = reinterpret_cast<std::uintptr_t>(at) | 256;
+  return std::uint32_t(address & (~address + 1));
+}
+
+/// Row-major [rows, columns] is, column by column, its transpose.
+struct Layout : Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy> {
+  template <class Matrix>
+  explicit Layout(const Matrix& m) {
+    check_blas(cublasLtMatrixLayoutCreate(&handle, blas_type(m.type), std::uint64_t(m.columns),
+                                          std::uint64_t(m.rows), m.stride),
+               "cublasLtMatrixLayoutCreate");
+  }
+};
+
+struct Operation : Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy> {
+  Operation(bool first_transposed, bool second_transposed) {
+    check_blas(cublasLtMatmulDescCreate(&handle, CUBLAS_COMPUTE_32F, CUDA_R_32F),
+               "cublasLtMatmulDescCreate");
+    transpose(CUBLASLT_MATMUL_DESC_TRANSA, first_transposed);
+    transpose(CUBLASLT_MATMUL_DESC_TRANSB, second_transposed);
+  }
+  void transpose(cublasLtMatmulDescAttributes_t which, bool yes) {
+    const cublasOperation_t operation = yes ? CUBLAS_OP_T : CUBLAS_OP_N;
+    check_blas(cublasLtMatmulDescSetAttribute(handle, which, &operation, sizeof(operation)),
+               "cublasLtMatmulDescSetAttribute");
+  }
+};
+
+struct Preference : Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy> {
+  Preference() {
+    check_blas(cublasLtMatmulPreferenceCreate(&handle), "cublasLtMatmulPreferenceCreate");
+    set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, blas_bytes);
+  }
+  template <class T>
+  void set(cublasLtMatmulPreferenceAttributes_t which, const T& value) {
+    check_blas(cublasLtMatmulPreferenceSetAttribute(handle, which, &value, sizeof(value)),
+               "cublasLtMatmulPreferenceSetAttribute");
+  }
+};
+
+}  // namespace
+
+struct Stream::State {
+  cudaStream_t stream = nullptr;
+  std::span<std::byte> given;
+  std::size_t used = 0;                     // bytes of it that spaces hold
+  std::vector<std::span<std::byte>> spaces;  // its own: one for each depth of nesting
+  std::size_t depth = 0;
+  cublasLtHandle_t blas = nullptr;
+  void* blas_space = nullptr;
+  std::vector<Choice> choices;
+
+  std::byte* own(std::size_t bytes) {
+    if (spaces.size() <= depth) spaces.resize(depth + 1);
+    std::span<std::byte>& space = spaces[depth];
+    if (space.size() < bytes) {
+      if (space.data()) check_call(cudaFreeAsync(space.data(), stream), "cudaFreeAsync");
+      space = {};
+      void* memory = nullptr;
+      check_call(cudaMallocAsync(&memory, bytes, stream), "cudaMallocAsync of work space");
+      space = {static_cast<std::byte*>(memory), bytes};
+    }
+    return space.data();
+  }
+  void need_blas() {
+    if (blas) return;
+    check_call(cudaMallocAsync(&blas_space, blas_bytes, stream), "cudaMallocAsync for cuBLASLt");
+    check_blas(cublasLtCreate(&blas), "cublasLtCreate");
+  }
+};
+
+Stream::Stream(void* stream) : state_(std::make_unique<State>()) {
+  int devices = 0;
+  check_call(cudaGetDeviceCount(&devices), "cudaGetDeviceCount");
+  state_->stream = static_cast<cudaStream_t>(stream);
+}
+Stream::~Stream() {
+  if (state_->blas) cublasLtDestroy(state_->blas);
+  if (state_->blas_space) cudaFreeAsync(state_->blas_space, state_->stream);
+  for (const auto& space : state_->spaces)
+    if (space.data()) cudaFreeAsync(space.data(), state_->stream);
+}
+void Stream::use_space(std::span<std::byte> memory) {
+  if (!memory.empty() && alignment_of(memory.data()) < 256)
+    throw_cuda_error("work space", "expected memory aligned to 256 bytes");
+  state_->given = memory;
+}
+void Stream::synchronize() {
+  check_call(cudaStreamSynchronize(state_->stream), "cudaStreamSynchronize");
+}
+void* Stream::handle() const { return state_->stream; }
+
+Stream::Space::Space(Stream& stream, std::size_t bytes)
+    : stream_(&stream), bytes_((bytes + 255) / 256 * 256) {
+  State& state = *stream.state_;
+  if (state.given.empty()) {
+    data_ = state.own(bytes_);
+  } else {
+    if (state.given.size() - state.used < bytes_)
+      throw_cuda_error("work space", "the memory given is too small");
+    data_ = state.given.data() + state.used;
+    state.used += bytes_;
+  }
+  ++state.depth;
+}
+Stream::Space::~Space() {
+  State& state = *stream_->state_;
+  if (!state.given.empty()) state.used -= bytes_;
+  --state.depth;
+}
+
+void Stream::fetch(void* to, const void* from, std::size_t bytes) {
+  check_call(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, state_->stream),
+             "cudaMemcpyAsync");
+  synchronize();
+}
+
+namespace {
+
+/// Column by column, out^T [J, I] is right [J, K] times left^T [K, I].
+class Product {
+ public:
+  Product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out)
+      : operation_(!right.turned, left.turned),
+        first_(right.matrix),
+        second_(left.matrix),
+        out_(out),
+        shape_{out.rows,
+               out.columns,
+               left.depth(),
+               right.matrix.stride,
+               left.matrix.stride,
+               out.stride,
+               std::int64_t(right.matrix.type),
+               std::int64_t(left.matrix.type),
+               std::int64_t(out.type),
+               right.turned,
+               left.turned,
+               alignment_of(right.matrix.data),
+               alignment_of(left.matrix.data),
+               alignment_of(out.data)} {}
+
+  void run(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
+           bool adds, Stream::State& state) const {
+    const float one = 1, before = adds ? 1 : 0;
+    const cublasLtMatmulAlgo_t algorithm = choose(state);
+    check_blas(cublasLtMatmul(state.blas, operation_.handle, &one, right.matrix.data, first_.handle,
+                              left.matrix.data, second_.handle, &before, out.data, out_.handle,
+                              out.data, out_.handle, &algorithm, state.blas_space, blas_bytes,
+                              state.stream),
+               "cublasLtMatmul");
+  }
+
+ private:
+  /// cuBLASLt's first choice, kept for products of the same shape.
+  [[nodiscard]] cublasLtMatmulAlgo_t choose(Stream::State& state) const {
+    for (const Choice& choice : state.choices)
+      if (choice.shape == shape_) return choice.algorithm;
+    Preference preference;
+    preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, std::uint32_t(shape_[11]));
+    preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, std::uint32_t(shape_[12]));
+    preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, std::uint32_t(shape_[13]));
+    preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, std::uint32_t(shape_[13]));
+    cublasLtMatmulHeuristicResult_t result{};
+    int found = 0;
+    check_blas(cublasLtMatmulAlgoGetHeuristic(state.blas, operation_.handle, first_.handle,
+                                              second_.handle, out_.handle, out_.handle,
+                                              preference.handle, 1, &result, &found),
+               "cublasLtMatmulAlgoGetHeuristic");
+    if (found == 0) throw_cuda_error("cublasLtMatmulAlgoGetHeuristic", "no algorithm fits");
+    if (state.choices.size() >= 64) state.choices.clear();
+    state.choices.push_back({shape_, result.algo});
+    return result.algo;
+  }
+
+  Operation operation_;
+  Layout first_, second_, out_;
+  Shape shape_;
+};
+
+}  // namespace
+
+void product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
+             bool adds, Stream& stream) {
+  stream.state().need_blas();
+  Product(left, right, out).run(left, right, out, adds, stream.state());
+}
+
+void clear(const MutableFloatMatrix& out, Stream& stream) {
+  const auto bytes = std::size_t(bytes_of(out.type));
+  check_call(cudaMemset2DAsync(out.data, std::size_t(out.stride) * bytes, 0,
+                               std::size_t(out.columns) * bytes, std::size_t(out.rows),
+                               static_cast<cudaStream_t>(stream.handle())),
+             "cudaMemset2DAsync");
+}
+
+}  // namespace visplay::cuda

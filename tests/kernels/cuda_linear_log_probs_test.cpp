@@ -1,0 +1,200 @@
+// The fused head's CUDA kernels and their driver, run by the host executor, against the CPU's fused head.
+#include <visplay/core/rng.hpp>
+#include <visplay/kernels/cuda/host_executor.hpp>
+#include <visplay/kernels/cuda/linear_log_probs_driver.hpp>
+#include <visplay/kernels/linear_log_probs.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "support/matrix_values.hpp"
+
+using namespace visplay;
+using visplay::testing::Values;
+
+namespace {
+
+constexpr std::int64_t tokens = 5, depth = 40, vocabulary = 300, padding = 4;
+
+struct Example {
+  FloatType type;
+  float temperature = 1;
+  bool has_entropy = true;
+  double spread = 3;
+  FloatType gradient_type = type;
+  Values hidden = Values::random(type, tokens, depth, 1, Rng(1));
+  Values head =
+      Values::random(type, vocabulary + padding, depth, spread / std::sqrt(depth), Rng(2));
+  std::vector<std::int64_t> targets{7, 299, -1, 0, 130};
+  std::vector<float> by_log_prob{1, -0.5f, 3, 0.25f, 2}, by_entropy{0.1f, 0, 2, -0.3f, 0.2f};
+
+  [[nodiscard]] LinearLogProbsInput input() const {
+    return {hidden.view(), head.view(), targets, vocabulary, temperature};
+  }
+  [[nodiscard]] LinearLogProbsCoefficients coefficients() const {
+    if (!has_entropy) return {.log_probs = by_log_prob};
+    return {.log_probs = by_log_prob, .entropy = by_entropy};
+  }
+};
+
+struct Results {
+  std::vector<float> log_probs = std::vector<float>(tokens, 7.f), entropy = log_probs,
+                     sum_squares = log_probs, log_sums = log_probs;
+  Values hidden, head;
+
+  explicit Results(const Example& e)
+      : hidden(e.gradient_type, tokens, depth, 5),
+        head(e.gradient_type, vocabulary + padding, depth, 2) {}
+  [[nodiscard]] LinearLogProbsOutput output() {
+    return {log_probs, entropy, sum_squares, log_sums};
+  }
+  [[nodiscard]] LinearLogProbsGradient gradient() { return {hidden.view(), head.view()}; }
+};
+
+Results by_cpu(const Example& e) {
+  Results results(e);
+  ThreadPool pool(1);
+  linear_log_probs_with_gradient(
+      e.input(), results.output(), [&](auto, auto) { return e.coefficients(); }, results.gradient(),
+      pool);
+  return results;
+}
+
+Results by_cuda(const Example& e, std::int64_t chunk, std::uint64_t seed = 1) {
+  Results results(e);
+  cuda::HostExecutor executor(seed);
+  const cuda::HeadPlan plan{e.input(), chunk};
+  const auto gradient = results.gradient();
+  const std::size_t bytes = cuda::HeadSpace(cuda::Area(), plan, gradient).bytes;
+  const cuda::HeadSpace space(cuda::Area(executor.space(bytes)), plan, gradient);
+  cuda::linear_log_probs_with_gradient(
+      executor, plan, results.output(), [&](auto, auto) { return e.coefficients(); }, gradient,
+      space, [](const auto&) {});
+  return results;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double worst = 0;  // of a NaN: NaN
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (const double d = std::abs(double(a[i]) - double(b[i])); !(d <= worst)) worst = d;
+  return worst;
+}
+/// In units of the largest number of b.
+double largest_difference(const Values& a, const Values& b) {
+  double worst = 0, size = 0;
+  for (std::int64_t r = 0; r < a.rows; ++r)
+    for (std::int64_t c = 0; c < a.columns; ++c) {
+      size = std::max(size, std::abs(b(r, c)));
+      if (const double d = std::abs(a(r, c) - b(r, c)); !(d <= worst)) worst = d;
+    }
+  return worst / size;
+}
+
+/// @param rounding  of a gradient, relative to the largest
+void check_same(const Results& cuda, const Results& cpu, double rounding) {
+  CHECK(largest_difference(cuda.log_probs, cpu.log_probs) < 1e-5);
+  CHECK(largest_difference(cuda.entropy, cpu.entropy) < 3e-5);
+  CHECK(largest_difference(cuda.sum_squares, cpu.sum_squares) < 1e-5);
+  CHECK(largest_difference(cuda.log_sums, cpu.log_sums) < 1e-5);
+  CHECK(largest_difference(cuda.hidden, cpu.hidden) < rounding);
+  CHECK(largest_difference(cuda.head, cpu.head) < rounding);
+}
+
+}  // namespace
+
+TEST_CASE("CUDA's fused head gives the CPU's results and gradients, whatever the chunk") {
+  for (const FloatType type : {FloatType::bfloat16, FloatType::float32})
+    for (const std::int64_t chunk : {0, 64, 128, 296}) {
+      INFO(name_of(type) << ", chunks of " << chunk);
+      const Example example{.type = type};
+      check_same(by_cuda(example, chunk), by_cpu(example),
+                 type == FloatType::bfloat16 ? 1. / 128 : 2e-5);
+    }
+}
+
+TEST_CASE("CUDA's fused head takes a temperature, sharp logits, and no entropy") {
+  for (const Example& example :
+       {Example{.type = FloatType::float32, .temperature = 0.7f},
+        Example{.type = FloatType::float32, .temperature = 1.5f, .has_entropy = false},
+        Example{.type = FloatType::bfloat16, .temperature = 0.9f, .spread = 12}})
+    check_same(by_cuda(example, 104), by_cpu(example),
+               example.type == FloatType::bfloat16 ? 1. / 128 : 5e-5);
+}
+
+TEST_CASE("CUDA's fused head writes float32 gradients of bfloat16 weights") {
+  const Example example{.type = FloatType::bfloat16, .gradient_type = FloatType::float32};
+  // The slopes are rounded to bfloat16 on both sides, sums are not.
+  check_same(by_cuda(example, 72), by_cpu(example), 4e-3);
+}
+
+TEST_CASE("CUDA's fused head: results have the same bits in every order of blocks and threads") {
+  const Example example{.type = FloatType::float32};
+  const Results one = by_cuda(example, 96, 1), other = by_cuda(example, 96, 2);
+  CHECK(one.log_probs == other.log_probs);
+  CHECK(one.entropy == other.entropy);
+  CHECK(one.head.bytes == other.head.bytes);
+  CHECK(one.hidden.bytes == other.hidden.bytes);
+}
+
+TEST_CASE("CUDA's fused head: forward and backward apart are the two together") {
+  const Example example{.type = FloatType::float32};
+  const Results together = by_cuda(example, 64);
+  Results apart(example);
+  cuda::HostExecutor executor(3);
+  const cuda::HeadPlan plan{example.input(), 64};
+  {
+    const std::size_t bytes = cuda::HeadSpace(cuda::Area(), plan).bytes;
+    const cuda::HeadSpace space(cuda::Area(executor.space(bytes)), plan);
+    cuda::linear_log_probs(executor, plan, apart.output(), space);
+  }
+  const auto gradient = apart.gradient();
+  const std::size_t bytes = cuda::HeadSpace(cuda::Area(), plan, gradient).bytes;
+  const cuda::HeadSpace space(cuda::Area(executor.space(bytes)), plan, gradient);
+  cuda::linear_log_probs_backward(executor, plan, apart.log_sums, apart.entropy,
+                                  example.coefficients(), gradient, space);
+  CHECK(apart.log_probs == together.log_probs);
+  CHECK(apart.head.bytes == together.head.bytes);
+  CHECK(apart.hidden.bytes == together.hidden.bytes);
+}
+
+TEST_CASE("CUDA's fused head: a target beyond the vocabulary gives NaN, not a read out of bounds") {
+  Example example{.type = FloatType::float32};
+  example.targets[1] = vocabulary + 1;
+  const Results results = by_cuda(example, 128);
+  CHECK(std::isnan(results.log_probs[1]));
+  CHECK(std::isfinite(results.entropy[1]));
+  CHECK(std::isfinite(results.log_probs[0]));
+}
+
+TEST_CASE("CUDA's fused head: without tokens the head's gradient is zero") {
+  Example example{.type = FloatType::bfloat16};
+  Values head(FloatType::bfloat16, vocabulary + padding, depth, 1);
+  const cuda::HeadPlan plan{{.hidden = {nullptr, FloatType::bfloat16, 0, depth, depth},
+                             .head = std::as_const(example.head).view(),
+                             .targets = {},
+                             .vocabulary = vocabulary}};
+  const LinearLogProbsGradient gradient{.hidden = {}, .head = head.view()};
+  cuda::HostExecutor executor(1);
+  const cuda::HeadSpace space(cuda::Area(executor.space(1024)), plan, gradient);
+  cuda::linear_log_probs(executor, plan, {}, space);
+  cuda::linear_log_probs_backward(executor, plan, {}, {}, {}, gradient, space);
+  for (std::int64_t r = 0; r < head.rows; ++r)
+    for (std::int64_t c = 0; c < depth; ++c) REQUIRE(head(r, c) == 0);
+}
+
+TEST_CASE("what a call of CUDA's fused head needs of work space is what its header says") {
+  Example example{.type = FloatType::bfloat16};
+  const cuda::HeadPlan plan{{.hidden = {nullptr, FloatType::bfloat16, 8192, 4096, 4096},
+                             .head = {nullptr, FloatType::bfloat16, 151936, 4096, 4096},
+                             .targets = {}}};
+  CHECK(plan.rows() == 2048);
+  const std::size_t n = 8192, c = 2048;
+  CHECK(cuda::HeadSpace(cuda::Area(), plan).bytes == 4 * n * c + 40 * n);
+  const LinearLogProbsGradient gradient{{&example, FloatType::bfloat16, 8192, 4096, 4096}, {}};
+  CHECK(cuda::HeadSpace(cuda::Area(), plan, gradient).bytes ==
+        6 * n * c + 40 * n + 28 * n + 4 * n * 4096);
+}
