@@ -3,7 +3,7 @@ include_guard()
 
 option(VISPLAY_IO "Build visplay::io: PNG, JPEG, JSON, YAML, safetensors" ON)
 option(VISPLAY_TORCH "Build visplay::torch: models, policies, training (needs libtorch)" ON)
-option(VISPLAY_CUDA "Link the CUDA libtorch; needs a CUDA toolkit" OFF)
+option(VISPLAY_CUDA "Build visplay::cuda, and link the CUDA libtorch if any; needs a CUDA toolkit" OFF)
 option(VISPLAY_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(VISPLAY_PROGRAMS "Build the programs under examples/" ${PROJECT_IS_TOP_LEVEL})
 option(VISPLAY_BENCHMARKS "Build the benchmarks" OFF)

@@ -13,7 +13,7 @@ install(FILES "${PROJECT_BINARY_DIR}/visplay-config.cmake"
               "${CMAKE_CURRENT_LIST_DIR}/Dependencies.cmake" "${CMAKE_CURRENT_LIST_DIR}/Torch.cmake"
         DESTINATION "${package_dir}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-        FILES_MATCHING PATTERN "*.ipp" PATTERN "*/impl/*.hpp")
+        FILES_MATCHING PATTERN "*.ipp" PATTERN "*.cuh" PATTERN "*/impl/*.hpp")
 install(EXPORT visplay NAMESPACE visplay:: DESTINATION "${package_dir}" FILE visplay-targets.cmake)
 
 # Paths in it are relative to where it lies, so that a package can move.
