@@ -177,6 +177,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/cuda/objective_kernel.hpp
     kernels/cuda/row_sums.hpp
     kernels/cuda/sequence_kernel.hpp
+    kernels/cuda/space_stack.hpp
     kernels/cuda/stream.hpp
     kernels/float_matrix.hpp
     kernels/lanes.hpp
@@ -479,6 +480,7 @@ set(VISPLAY_TESTS_kernels
     kernels/adamw_test.cpp
     kernels/attention_test.cpp
     kernels/cuda_kernels_test.cpp
+    kernels/cuda_launch_test.cpp
     kernels/cuda_linear_log_probs_test.cpp
     kernels/cuda_objective_test.cpp
     kernels/host_block_test.cpp

@@ -29,8 +29,8 @@ ENTRY = re.compile(r"\.entry (\w+)\(")
 # Bodies of the CPU's library that the device check calls; as they are for any processor.
 CORE = ["core/error", "core/huge_buffer", "core/parallel", "core/simd_level", "kernels/adamw", "kernels/log_probs",
         "kernels/linear_log_probs", "kernels/objective", "kernels/objective_stock"]
-VECTORS = ["AdamWKernel", "HeadSlopesKernel", "HeadSumsKernel", "LogProbsBackwardKernel", "LogProbsKernel",
-           "SquaresKernel"]
+VECTORS = ["AdamWKernel", "CompactAdamWKernel", "HeadSlopesKernel", "HeadSumsKernel", "LogProbsBackwardKernel",
+           "LogProbsKernel", "SquaresKernel"]
 
 
 def find_nvcc() -> str | None:

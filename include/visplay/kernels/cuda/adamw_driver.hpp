@@ -38,7 +38,7 @@ void step(E& executor, const AdamWTensor& t, std::size_t, const AdamWStep& step,
 template <Executor E>
 void step(E& executor, const CompactAdamWTensor& t, std::size_t index, const AdamWStep& step,
           const GradientClip& clip) {
-  executor.run(CompactMoments::blocks(t.weights.size()),
+  executor.run(blocks_for(t.weights.size(), CompactAdamWKernel::block_elements),
                CompactAdamWKernel{.factors = adamw_detail::factors_of(step, 0, t.weight_decay),
                                   .clip = clip,
                                   .weights = view_of(t.weights),

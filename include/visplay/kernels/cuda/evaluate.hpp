@@ -15,7 +15,9 @@
 #include <visplay/loss/token_batch.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace visplay::cuda {
 
@@ -110,6 +112,26 @@ template <PolicyLoss Loss, TokenLoss Kl, TokenCorrection Correction>
   ObjectiveReport report;
   stream.fetch(&report, on_device, sizeof(report));
   return report;
+}
+
+/// totals_of (loss/token_batch.hpp) of a batch on the device. Waits.
+[[nodiscard]] inline BatchTotals totals_of(const TokenBatch& batch, Stream& stream,
+                                           bool count_empty = true) {
+  const std::size_t completions = batch.completions();
+  const Stream::Space memory(stream, completions * sizeof(MaskedSum));
+  const GlobalView<MaskedSum> lengths = Area(memory.data()).take<MaskedSum>(completions);
+  DeviceExecutor(stream, "totals_of")
+      .run(completions,
+           MaskedSumKernel{
+               .mask = view_of(batch.mask), .offsets = view_of(batch.offsets), .sums = lengths});
+  std::vector<MaskedSum> kept(completions);
+  if (completions > 0) stream.fetch(kept.data(), lengths.data, completions * sizeof(MaskedSum));
+  BatchTotals totals{.groups = batch.groups.empty() ? 1 : std::int64_t(batch.groups.size()) - 1};
+  for (const MaskedSum& one : kept) {
+    totals.tokens += std::int64_t(one.count);
+    totals.completions += count_empty || one.count > 0;
+  }
+  return totals;
 }
 
 }  // namespace visplay::cuda

@@ -4,6 +4,7 @@
 #include <visplay/kernels/cuda/launch.hpp>
 #include <visplay/kernels/cuda/linear_log_probs_driver.hpp>
 #include <visplay/kernels/cuda/log_probs_kernel.hpp>
+#include <visplay/kernels/cuda/space_stack.hpp>
 
 #include <cmath>
 #include <string_view>
@@ -11,8 +12,6 @@
 
 namespace visplay::cuda {
 
-/// For call.cuh.
-[[noreturn]] void throw_cuda_error(const char* call, const char* reason);
 void throw_cuda_error(const char* call, const char* reason) {
   throw Error(fmt::format("cuda: {}: {}", call, reason));
 }

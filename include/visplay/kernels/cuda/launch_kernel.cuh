@@ -26,6 +26,7 @@ __global__ void __launch_bounds__(Kernel::threads) run_kernel(const Kernel kerne
 
 template <class Kernel>
 void launch(const Kernel& kernel, std::size_t blocks, Stream& stream, const char* operation) {
+  if (blocks > 0x7FFFFFFF) throw_cuda_error(operation, "more than 2^31 - 1 blocks");
   const auto handle = static_cast<cudaStream_t>(stream.handle());
   run_kernel<<<unsigned(blocks), Kernel::threads, 0, handle>>>(kernel);
   check_call(cudaGetLastError(), operation);

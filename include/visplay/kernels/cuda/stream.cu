@@ -1,6 +1,7 @@
 // Bodies of stream.hpp and the products of device_executor.hpp, by cuBLASLt.
 #include <visplay/kernels/cuda/call.cuh>
 #include <visplay/kernels/cuda/device_executor.hpp>
+#include <visplay/kernels/cuda/space_stack.hpp>
 #include <visplay/kernels/cuda/stream.hpp>
 
 #include <cublasLt.h>
@@ -90,30 +91,21 @@ struct Preference : Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDe
 
 struct Stream::State {
   cudaStream_t stream = nullptr;
-  std::span<std::byte> given;
-  std::size_t used = 0;                     // bytes of it that spaces hold
-  std::vector<std::span<std::byte>> spaces;  // its own: one for each depth of nesting
-  std::size_t depth = 0;
+  SpaceStack spaces;
   cublasLtHandle_t blas = nullptr;
   void* blas_space = nullptr;
   std::vector<Choice> choices;
 
-  std::byte* own(std::size_t bytes) {
-    if (spaces.size() <= depth) spaces.resize(depth + 1);
-    std::span<std::byte>& space = spaces[depth];
-    if (space.size() < bytes) {
-      if (space.data()) check_call(cudaFreeAsync(space.data(), stream), "cudaFreeAsync");
-      space = {};
-      void* memory = nullptr;
-      check_call(cudaMallocAsync(&memory, bytes, stream), "cudaMallocAsync of work space");
-      space = {static_cast<std::byte*>(memory), bytes};
-    }
-    return space.data();
+  [[nodiscard]] std::byte* allocate(std::size_t bytes) const {
+    void* memory = nullptr;
+    check_call(cudaMallocAsync(&memory, bytes, stream), "cudaMallocAsync of work space");
+    return static_cast<std::byte*>(memory);
   }
+  void release(std::byte* memory) const { cudaFreeAsync(memory, stream); }
   void need_blas() {
-    if (blas) return;
-    check_call(cudaMallocAsync(&blas_space, blas_bytes, stream), "cudaMallocAsync for cuBLASLt");
-    check_blas(cublasLtCreate(&blas), "cublasLtCreate");
+    if (!blas_space)
+      check_call(cudaMallocAsync(&blas_space, blas_bytes, stream), "cudaMallocAsync for cuBLASLt");
+    if (!blas) check_blas(cublasLtCreate(&blas), "cublasLtCreate");
   }
 };
 
@@ -125,37 +117,21 @@ Stream::Stream(void* stream) : state_(std::make_unique<State>()) {
 Stream::~Stream() {
   if (state_->blas) cublasLtDestroy(state_->blas);
   if (state_->blas_space) cudaFreeAsync(state_->blas_space, state_->stream);
-  for (const auto& space : state_->spaces)
-    if (space.data()) cudaFreeAsync(space.data(), state_->stream);
+  state_->spaces.release_all([this](std::byte* memory) { state_->release(memory); });
 }
-void Stream::use_space(std::span<std::byte> memory) {
-  if (!memory.empty() && alignment_of(memory.data()) < 256)
-    throw_cuda_error("work space", "expected memory aligned to 256 bytes");
-  state_->given = memory;
-}
+void Stream::use_space(std::span<std::byte> memory) { state_->spaces.use(memory); }
 void Stream::synchronize() {
   check_call(cudaStreamSynchronize(state_->stream), "cudaStreamSynchronize");
 }
 void* Stream::handle() const { return state_->stream; }
 
-Stream::Space::Space(Stream& stream, std::size_t bytes)
-    : stream_(&stream), bytes_((bytes + 255) / 256 * 256) {
-  State& state = *stream.state_;
-  if (state.given.empty()) {
-    data_ = state.own(bytes_);
-  } else {
-    if (state.given.size() - state.used < bytes_)
-      throw_cuda_error("work space", "the memory given is too small");
-    data_ = state.given.data() + state.used;
-    state.used += bytes_;
-  }
-  ++state.depth;
+Stream::Space::Space(Stream& stream, std::size_t bytes) : stream_(&stream), bytes_(bytes) {
+  State& state = stream.state();
+  data_ = state.spaces.take(
+      bytes, [&](std::size_t size) { return state.allocate(size); },
+      [&](std::byte* memory) { state.release(memory); });
 }
-Stream::Space::~Space() {
-  State& state = *stream_->state_;
-  if (!state.given.empty()) state.used -= bytes_;
-  --state.depth;
-}
+Stream::Space::~Space() { stream_->state().spaces.give_back(bytes_); }
 
 void Stream::fetch(void* to, const void* from, std::size_t bytes) {
   check_call(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, state_->stream),
