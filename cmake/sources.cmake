@@ -172,6 +172,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/cuda/linear_log_probs_driver.hpp
     kernels/cuda/linear_log_probs_kernel.hpp
     kernels/cuda/log_probs_kernel.hpp
+    kernels/cuda/memory_cell.hpp
     kernels/cuda/objective_columns.hpp
     kernels/cuda/objective_driver.hpp
     kernels/cuda/objective_kernel.hpp

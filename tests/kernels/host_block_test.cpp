@@ -30,7 +30,8 @@ enum class Fault {
   uninitialised,
   warp_divergence,
   misaligned,
-  vector_bounds
+  vector_bounds,
+  global_race
 };
 
 template <Block B>
@@ -44,7 +45,8 @@ void swap_neighbours(B& block, GlobalView<const float> from, GlobalView<float> t
   if (fault != Fault::missing_barrier) block.sync();
   float x = fault == Fault::race ? 0.f : shared.read(t ^ 1);
   if (fault != Fault::warp_divergence || t % 2 == 0) x += 0 * block.shuffle_xor(x, 1);
-  block.write(to, std::size_t(fault == Fault::global_bounds ? t + 1 : t), x);
+  const int place = fault == Fault::global_bounds ? t + 1 : fault == Fault::global_race ? t / 2 : t;
+  block.write(to, std::size_t(place), x);
   const std::size_t first = fault == Fault::misaligned      ? 1
                             : fault == Fault::vector_bounds ? 64
                                                             : 60;
@@ -77,6 +79,9 @@ TEST_CASE("a right kernel runs in any order of threads") {
 }
 
 TEST_CASE("two threads that write one cell are a race") { check_caught(Fault::race, "race"); }
+TEST_CASE("two threads that write one element of global memory are a race") {
+  check_caught(Fault::global_race, "race");
+}
 TEST_CASE("a missing barrier is found in every order of threads") {
   for (std::uint64_t seed = 0; seed < 20; ++seed)
     CHECK_THROWS_AS(run(Fault::missing_barrier, seed), Error);
@@ -104,9 +109,8 @@ TEST_CASE("shared memory that nobody wrote is not read") {
 
 namespace {
 
-/// Block b hands on what block b - 1 left in global memory, which only some orders of blocks bear out.
+/// Block b reads what block b - 1 writes.
 struct Chain {
-  static constexpr int threads = 32;
   GlobalView<float> cells{};
 
   template <Block B>
@@ -116,13 +120,48 @@ struct Chain {
   }
 };
 
+/// Threads turn a row in place: all must have read before any writes.
+enum class Wait { none, of_warp, of_block, mixed };
+struct Reverse {
+  Wait wait = Wait::none;
+  GlobalView<float> cells{};
+
+  template <Block B>
+  void operator()(B& block) const {
+    const auto t = std::size_t(block.thread());
+    const float x = block.read(cells, t);
+    if (wait == Wait::of_warp || (wait == Wait::mixed && t % 2 == 0)) block.sync_warp();
+    if (wait == Wait::mixed && t % 2 == 1) (void)block.shuffle_xor(x, 1);
+    if (wait == Wait::of_block || wait == Wait::mixed) block.sync();
+    block.write(cells, cells.count - 1 - t, x);
+  }
+};
+
 }  // namespace
 
-TEST_CASE("a block that reads what another writes finds NaN in some order of blocks") {
-  cuda::HostExecutor executor(1);
-  const auto cells = cuda::Area(executor.space(64)).take<float>(8);
-  executor.run(8, Chain{cells});
-  CHECK(std::isnan(cells.data[7]));
+TEST_CASE("blocks that read what other blocks write are a race in every order") {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    std::vector<float> cells(8);
+    CHECK_THROWS_MATCHES(run_on_host(8, 32, seed, Chain{{cells.data(), cells.size()}}), Error,
+                         MessageMatches(ContainsSubstring("race")));
+  }
+}
+
+TEST_CASE("global memory that changes hands needs a barrier between") {
+  std::vector<float> cells(threads);
+  const auto reverse = [&](Wait wait, int of, std::uint64_t seed) {
+    run_on_host(1, of, seed, Reverse{wait, {cells.data(), std::size_t(of)}});
+  };
+  const auto caught = [](const char* message) {
+    return MessageMatches(ContainsSubstring(message));
+  };
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    CHECK_NOTHROW(reverse(Wait::of_block, threads, seed));
+    CHECK_NOTHROW(reverse(Wait::of_warp, 32, seed));
+    CHECK_THROWS_MATCHES(reverse(Wait::none, 32, seed), Error, caught("race"));
+    CHECK_THROWS_MATCHES(reverse(Wait::of_warp, threads, seed), Error, caught("race"));
+    CHECK_THROWS_MATCHES(reverse(Wait::mixed, 32, seed), Error, caught("divergence"));
+  }
 }
 
 TEST_CASE("work space is NaN in every type until it is written") {

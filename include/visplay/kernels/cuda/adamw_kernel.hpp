@@ -157,6 +157,7 @@ struct CompactAdamWKernel {
     const std::size_t left = x.begin < weights.count ? weights.count - x.begin : 0;
     x.count = left < each ? int(left) : each;
     if (x.count > 0) update(block, scale, x);
+    block.sync_warp();  // all have read the exponents that one of them overwrites
     encode(block, x);
   }
 

@@ -51,14 +51,16 @@ template <class T>
 inline constexpr int vector_length = 16 / int(sizeof(T));
 
 /// All threads of a block call sync, and all of a warp (32 threads, blocks are whole warps) call
-/// shuffle_xor, which gives the x of the thread whose lane differs by the mask. shared<T, n, tag> is
-/// the block's own memory of that name; not initialised; other threads' writes show after a sync.
+/// sync_warp, and shuffle_xor, which gives the x of the thread whose lane differs by the mask and puts no
+/// memory in order. shared<T, n, tag> is the block's own memory of that name; not initialised. What other
+/// threads write shows after a sync, that of the warp's threads after a sync_warp.
 template <class B>
 concept Block = requires(B& block, GlobalView<const float> in, GlobalView<float> out) {
   { block.thread() } -> std::same_as<int>;   // in the block
   { block.threads() } -> std::same_as<int>;  // of a block
   { block.index() } -> std::same_as<int>;    // of the block
   block.sync();
+  block.sync_warp();
   { block.shuffle_xor(1.f, 16) } -> std::same_as<float>;
   { block.read(in, std::size_t(0)) } -> std::same_as<float>;
   block.write(out, std::size_t(0), 1.f);

@@ -22,6 +22,7 @@ class DeviceBlock {
   __device__ int threads() const { return block_threads; }
   __device__ int index() const { return int(blockIdx.x); }
   __device__ void sync() { __syncthreads(); }
+  __device__ void sync_warp() { __syncwarp(); }
 
   template <class T>
   __device__ T shuffle_xor(const T& x, int mask) {

@@ -1,14 +1,15 @@
 // run_on_host: runs a CUDA kernel on the host, one thread at a time in a random order, and finds what
-// compute-sanitizer finds on a GPU: races and missing barriers in shared memory, barriers that not
-// all threads reach, indices out of bounds, vectors that are not aligned, shared memory that is read
-// before it is written.
+// compute-sanitizer finds on a GPU, and races in global memory: races and missing barriers, barriers
+// that not all threads reach, indices out of bounds, vectors that are not aligned, shared memory that is
+// read before it is written.
 //
 //   run_on_host(blocks, threads, seed, Sum{x, sum});
 //
-// Each thread is a fiber with a stack of its own; a barrier hands on to another thread. A cell of
-// shared memory knows who touched it since the last barrier, so that a race is found in any order;
-// the random order of blocks and threads (by seed) shows what the cells cannot see, such as races in
-// global memory. Kernels must not rely on destructors: a failed run drops its fibers.
+// Each thread is a fiber with a stack of its own; a barrier hands on to another thread. Every cell of
+// shared memory knows who touched it since the last barrier, and every element of global memory who did
+// in this run, so that a race is found in any order; the order of blocks and threads is random (by seed)
+// for what is not seen, such as memory reached by a pointer of the kernel's own. Kernels must not rely on
+// destructors: a failed run drops its fibers.
 #pragma once
 
 #include <visplay/kernels/cuda/block.hpp>
@@ -26,6 +27,7 @@ class HostGrid;  // the block that runs: fibers, shared memory, what happened to
 
 /// Elements of shared memory, and for each who touched it last.
 struct SharedRegion;
+struct Access;  // who touches memory, and when
 
 template <class T>
 class HostShared;
@@ -39,6 +41,7 @@ class HostBlock {
   [[nodiscard]] int threads() const;
   [[nodiscard]] int index() const;
   void sync();
+  void sync_warp();
 
   template <class T>
   [[nodiscard]] T shuffle_xor(const T& x, int mask) {
@@ -55,11 +58,13 @@ class HostBlock {
   template <class T>
   [[nodiscard]] std::remove_const_t<T> read(const GlobalView<T>& from, std::size_t i) const {
     check_global(i, 1, from.count, "read");
+    touch_global(from.data + i, false);
     return from.data[i];
   }
   template <class T, class U>
   void write(const GlobalView<T>& to, std::size_t i, const U& x) const {
     check_global(i, 1, to.count, "write");
+    touch_global(to.data + i, true);
     to.data[i] = x;
   }
   template <int n, class T>
@@ -67,14 +72,20 @@ class HostBlock {
     check_global(i, n, from.count, "read");
     check_aligned(from.data + i, sizeof(T) * n, "read");
     Vector<std::remove_const_t<T>, n> x;
-    for (int k = 0; k < n; ++k) x.at[k] = from.data[i + std::size_t(k)];
+    for (int k = 0; k < n; ++k) {
+      touch_global(from.data + i + k, false);
+      x.at[k] = from.data[i + std::size_t(k)];
+    }
     return x;
   }
   template <class T, int n>
   void write_vector(const GlobalView<T>& to, std::size_t i, const Vector<T, n>& x) const {
     check_global(i, n, to.count, "write");
     check_aligned(to.data + i, sizeof(T) * n, "write");
-    for (int k = 0; k < n; ++k) to.data[i + std::size_t(k)] = x.at[k];
+    for (int k = 0; k < n; ++k) {
+      touch_global(to.data + i + k, true);
+      to.data[i + std::size_t(k)] = x.at[k];
+    }
   }
 
   static constexpr std::size_t largest_shuffle = 64;  // bytes
@@ -86,6 +97,9 @@ class HostBlock {
   SharedRegion& region(int tag, int count, std::size_t element);
   void check_global(std::size_t i, std::size_t n, std::size_t count, const char* what) const;
   void check_aligned(const void* at, std::size_t bytes, const char* what) const;
+  [[nodiscard]] Access access() const;
+  /// Notes the access. @throws Error if another thread's is a race with it
+  void touch_global(const void* at, bool writes) const;
   /// Where element i is; notes the access. @throws Error for a wrong one
   std::byte* touch(SharedRegion& region, int i, bool writes);
 

@@ -5,6 +5,7 @@
 #include <visplay/core/macros.hpp>
 #include <visplay/core/rng.hpp>
 #include <visplay/kernels/cuda/host_block.hpp>
+#include <visplay/kernels/cuda/memory_cell.hpp>
 
 #include <ucontext.h>
 
@@ -12,27 +13,36 @@
 #include <exception>
 #include <map>
 #include <numeric>
+#include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace visplay {
 
 struct SharedRegion {
-  struct Cell {
-    bool written = false;
-    int writer = -1, reader = -1;  // threads; a reader of -2: several
-    std::uint32_t write_epoch = 0, read_epoch = 0;
-  };
   int tag;
   std::size_t element;
   std::vector<std::byte> bytes;
-  std::vector<Cell> cells;
+  std::vector<MemoryCell> cells;
 };
+
+/// Of a thread or block in an Access.
+inline std::string name_of(int number) { return number < 0 ? "several" : std::to_string(number); }
+
+/// Elements of global memory that this run has touched.
+using GlobalCells = std::unordered_map<const void*, MemoryCell>;
 
 class HostGrid {
  public:
-  HostGrid(int index, int threads, Rng rng, const std::function<void(HostBlock&)>& kernel)
-      : index(index), threads(threads), kernel_(kernel), rng_(rng), fibers_(threads) {
+  HostGrid(int index, int threads, Rng rng, const std::function<void(HostBlock&)>& kernel,
+           GlobalCells& global)
+      : index(index),
+        threads(threads),
+        global(global),
+        kernel_(kernel),
+        rng_(rng),
+        fibers_(std::size_t(threads)) {
     for (int t = 0; t < threads; ++t) {
       Fiber& fiber = fibers_[t];
       fiber.stack = std::make_unique_for_overwrite<std::byte[]>(stack_bytes);
@@ -69,12 +79,14 @@ class HostGrid {
   }
 
   const int index, threads;
+  GlobalCells& global;
   std::uint32_t epoch = 1;  // barriers passed, and one
   std::map<std::pair<int, std::size_t>, SharedRegion> regions;
 
   struct Slots {  // what a thread last put up for its warp; two, so that nobody overtakes a reader
     std::array<std::array<std::byte, HostBlock::largest_shuffle>, 2> value{};
     unsigned turn = 0;
+    std::uint32_t warp_epoch = 1;  // sync_warps passed, and one
   };
   Slots& slots(int thread) { return fibers_[thread].slots; }
 
@@ -148,12 +160,22 @@ VISPLAY_INLINE void HostBlock::exchange(const void* from, void* to, std::size_t 
   std::memcpy(to, grid_->slots(thread_ ^ mask).value[turn].data(), bytes);
 }
 
+VISPLAY_INLINE void HostBlock::sync_warp() {
+  constexpr std::uint64_t token = 0x73796E635F776172;  // a shuffle's partner has something else
+  std::uint64_t other = 0;
+  exchange(&token, &other, sizeof(token), 1);
+  check(other == token,
+        "host block: block {}: divergence: thread {} waits for its warp, thread {} shuffles",
+        index(), thread_, thread_ ^ 1);
+  ++grid_->slots(thread_).warp_epoch;
+}
+
 VISPLAY_INLINE SharedRegion& HostBlock::region(int tag, int count, std::size_t element) {
   constexpr std::byte poison{0xCB};
   const auto [at, fresh] = grid_->regions.try_emplace({tag, std::size_t(count) * element});
   if (fresh)
     at->second = {tag, element, std::vector<std::byte>(std::size_t(count) * element, poison),
-                  std::vector<SharedRegion::Cell>(std::size_t(count))};
+                  std::vector<MemoryCell>(std::size_t(count))};
   return at->second;
 }
 
@@ -171,28 +193,35 @@ VISPLAY_INLINE void HostBlock::check_aligned(const void* at, std::size_t bytes,
         what, bytes);
 }
 
+VISPLAY_INLINE Access HostBlock::access() const {
+  return {index(), thread_, thread_ / 32, grid_->epoch, grid_->slots(thread_).warp_epoch};
+}
+
+VISPLAY_INLINE void HostBlock::touch_global(const void* at, bool writes) const {
+  MemoryCell& cell = grid_->global[at];
+  const Access* other = cell.touch(access(), writes);
+  check(
+      other == nullptr,
+      "host block: block {}: race: thread {} {} global memory, and nothing puts that behind thread "
+      "{} of block {}, which {} it",
+      index(), thread_, writes ? "writes" : "reads", other ? name_of(other->thread) : "",
+      other ? name_of(other->block) : "", other == &cell.write ? "wrote" : "read");
+}
+
 VISPLAY_INLINE std::byte* HostBlock::touch(SharedRegion& region, int i, bool writes) {
   check(i >= 0 && std::size_t(i) < region.cells.size(),
         "host block: block {}, thread {}: out of bounds: element {} of {} of shared memory {}",
         index(), thread_, i, region.cells.size(), region.tag);
-  SharedRegion::Cell& cell = region.cells[std::size_t(i)];
-  const std::uint32_t now = grid_->epoch;
-  check(writes || cell.written,
+  MemoryCell& cell = region.cells[std::size_t(i)];
+  check(writes || cell.write.block != -1,
         "host block: block {}, thread {}: element {} of shared memory {} is read uninitialised",
         index(), thread_, i, region.tag);
-  const bool other_wrote = cell.write_epoch == now && cell.writer != thread_;
-  const bool other_read = cell.read_epoch == now && cell.reader != thread_;
-  check(!other_wrote && !(writes && other_read),
+  const Access* other = cell.touch(access(), writes);
+  check(other == nullptr,
         "host block: block {}: race: thread {} {} element {} of shared memory {} with no barrier "
         "after thread {} {} it",
         index(), thread_, writes ? "writes" : "reads", i, region.tag,
-        other_wrote ? cell.writer : cell.reader, other_wrote ? "wrote" : "read");
-  if (writes) {
-    cell.written = true, cell.writer = thread_, cell.write_epoch = now;
-  } else {
-    cell.reader = cell.read_epoch == now && cell.reader != thread_ ? -2 : thread_;
-    cell.read_epoch = now;
-  }
+        other ? name_of(other->thread) : "", other == &cell.write ? "wrote" : "read");
   return region.bytes.data() + std::size_t(i) * region.element;
 }
 
@@ -203,8 +232,9 @@ VISPLAY_INLINE void run_on_host(int blocks, int threads, std::uint64_t seed,
   std::vector<int> order(std::size_t(std::max(blocks, 0)));
   std::iota(order.begin(), order.end(), 0);
   Rng(seed).fork("order").shuffle(order);
+  GlobalCells global;
   for (const int b : order)
-    HostGrid(b, threads, Rng(seed).fork("block", std::uint64_t(b)), kernel).run();
+    HostGrid(b, threads, Rng(seed).fork("block", std::uint64_t(b)), kernel, global).run();
 }
 
 }  // namespace visplay
