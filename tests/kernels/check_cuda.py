@@ -50,23 +50,23 @@ class Build:
                      "-Wno-maybe-uninitialized", "-DFMT_HEADER_ONLY=1", f"-I{ROOT / 'include'}", "-isystem",
                      toolkit / "include"]
 
-    def device(self, source: str) -> str:
-        """What ptxas says of it at all levels."""
+    def device(self, source: str, levels: list[str]) -> str:
+        """What ptxas says of it at these levels. What nvcc makes on its way stays in the folder."""
         to = self.folder / f"{source}.o"
-        levels = [f"-gencode=arch={level.replace('sm', 'compute')},code={level}" for level in LEVELS]
+        code = [f"-gencode=arch={level.replace('sm', 'compute')},code={level}" for level in levels]
         self.objects.append(to)
-        return run(self.nvcc, *self.flags, *levels, "--threads=2", "-Xptxas=-v", "-c", SOURCES / source, "-o",
-                   to).stderr
+        return run(self.nvcc, *self.flags, *code, "--threads=2", "-Xptxas=-v", "--keep", "--keep-dir", self.folder,
+                   "-c", SOURCES / source, "-o", to).stderr
 
     def host_unit(self, source: Path) -> None:
         to = self.folder / f"{source.stem}.o"
         self.objects.append(to)
         run(*self.host, "-c", source, "-o", to)
 
-    def ptx(self, source: str) -> str:
-        to = self.folder / "kernels.ptx"
-        run(self.nvcc, *self.flags, "-arch=compute_90a", "-ptx", SOURCES / source, "-o", to)
-        return to.read_text()
+    def ptx(self, source: str, level: str) -> str:
+        """Of a source that was compiled for that level."""
+        stem, architecture = Path(source).stem, level.replace("sm", "compute")
+        return (self.folder / f"{stem}.{architecture}.ptx").read_text()
 
     def link(self) -> Path:
         """The device check. Nothing but the runtime and cuBLASLt of CUDA may be needed."""
@@ -105,8 +105,12 @@ def registers(said: str) -> tuple[dict[str, dict[str, int]], list[str]]:
 def without_vectors(ptx: str) -> list[str]:
     """A line for each kernel that should load 16 bytes at a time and does not."""
     parts = ENTRY.split(ptx)
-    return [f"{name_of(symbol)}: no 16-byte load" for symbol, body in zip(parts[1::2], parts[2::2])
-            if name_of(symbol).partition("<")[0] in VECTORS and not re.search(r"ld\.global\S*\.v4\.", body)]
+    loads = {name_of(symbol): re.search(r"ld\.global\S*\.v4\.", body) is not None
+             for symbol, body in zip(parts[1::2], parts[2::2])}
+    wrong = [f"{kernel}: no 16-byte load" for kernel, wide in loads.items()
+             if not wide and kernel.partition("<")[0] in VECTORS]
+    return wrong + [f"{kernel}: not in the PTX" for kernel in VECTORS
+                    if kernel not in {name.partition("<")[0] for name in loads}]
 
 
 def table_of(found: dict[str, dict[str, int]]) -> str:
@@ -155,8 +159,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         build = Build(nvcc, Path(folder))
         try:
-            found, wrong = registers(build.device("kernels.cu") + build.device("stream.cu"))
-            wrong += without_vectors(build.ptx("kernels.cu"))
+            found, wrong = registers(build.device("kernels.cu", LEVELS))
+            wrong += without_vectors(build.ptx("kernels.cu", "sm_90a"))
+            build.device("stream.cu", LEVELS[:1])  # no kernels in it
             program = build.link()
         except subprocess.CalledProcessError as failure:
             print(failure.stderr or failure)

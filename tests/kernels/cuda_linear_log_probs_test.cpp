@@ -161,6 +161,24 @@ TEST_CASE("CUDA's fused head: forward and backward apart are the two together") 
   CHECK(apart.hidden.bytes == together.hidden.bytes);
 }
 
+TEST_CASE("CUDA's fused head: a chunk may be out of reach of the one before, in either order") {
+  for (const std::int64_t high : {1, 290}) {
+    Example example{.type = FloatType::float32};
+    example.head = Values(FloatType::float32, vocabulary + padding, depth);
+    example.hidden = Values(FloatType::float32, tokens, depth);
+    for (std::int64_t c = 0; c < depth; ++c) {
+      for (std::int64_t r = 0; r < vocabulary; ++r) example.head.set(r, c, r == high ? 50.f : 0.f);
+      for (std::int64_t t = 0; t < tokens; ++t) example.hidden.set(t, c, 1.f);
+    }
+    example.targets = {high, 0, -1, 2, 299};
+    const Results results = by_cuda(example, 64);  // a logit of 2,000, the others 0
+    CHECK(std::abs(results.log_probs[0]) < 1e-6f);
+    CHECK(std::abs(results.log_probs[1] + 2000) < 1e-3f);
+    CHECK(std::abs(results.entropy[3]) < 1e-6f);
+    CHECK(std::abs(results.sum_squares[4] - 1) < 1e-6f);
+  }
+}
+
 TEST_CASE("CUDA's fused head: a target beyond the vocabulary gives NaN, not a read out of bounds") {
   Example example{.type = FloatType::float32};
   example.targets[1] = vocabulary + 1;
