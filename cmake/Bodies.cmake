@@ -37,7 +37,8 @@ function(visplay_library name)
   install(TARGETS visplay_${name} EXPORT visplay FILE_SET HEADERS)
 endfunction()
 
-# visplay_headers_<name>: every header of the library in a unit of its own, first and alone.
+# visplay_headers_<name>: every header of the library in a unit of its own, first and alone. Kernels have
+# branches for AVX-512 and AMX, so their headers are compiled for these too, whatever this machine has.
 function(visplay_header_check name)
   if(NOT VISPLAY_TESTS)
     return()
@@ -47,6 +48,13 @@ function(visplay_header_check name)
     string(REGEX REPLACE "\\.hpp$" ".cpp" unit "${PROJECT_BINARY_DIR}/headers/${header}")
     file(CONFIGURE OUTPUT "${unit}" CONTENT "#include <visplay/${header}>\n" @ONLY)
     list(APPEND units "${unit}")
+    if(header MATCHES "^kernels/[^/]+$" AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+      string(REPLACE "/headers/" "/headers_amx/" unit "${unit}")
+      file(CONFIGURE OUTPUT "${unit}" CONTENT "#include <visplay/${header}>\n" @ONLY)
+      set_source_files_properties("${unit}" PROPERTIES COMPILE_OPTIONS
+                                  "-march=x86-64-v4;-mavx512bf16;-mamx-tile;-mamx-bf16;-O0")
+      list(APPEND units "${unit}")
+    endif()
   endforeach()
   if(units)
     add_library(visplay_headers_${name} OBJECT EXCLUDE_FROM_ALL ${units})

@@ -182,6 +182,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/cuda/stream.hpp
     kernels/float_matrix.hpp
     kernels/lanes.hpp
+    kernels/largest.hpp
     kernels/linear_log_probs.hpp
     kernels/linear_log_probs_backward.hpp
     kernels/linear_log_probs_common.hpp
@@ -194,6 +195,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/log_probs_pass.hpp
     kernels/matrix_product.hpp
     kernels/matrix_product_pass.hpp
+    kernels/matrix_product_rows.hpp
     kernels/narrow_lanes.hpp
     kernels/objective.hpp
     kernels/objective_pass.hpp

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <set>
 #include <vector>
 
 #include "support/matrix_values.hpp"
@@ -211,6 +213,69 @@ TEST_CASE("linear_log_probs has the same bits for any number of threads and ever
   }
 }
 
+TEST_CASE("the fused head's top k are those of log_probs over the logits in double") {
+  constexpr std::size_t k = 12;
+  for (const FloatType type : types) {
+    Example example(type, {70, 48, 3001, 5, 0.8f});
+    example.targets[9] = -1;
+    const auto [n, depth, vocabulary, padding, temperature] = example.shape;
+    std::vector<std::vector<double>> exact;  // log-probs of a token
+    for (std::int64_t t = 0; t < n; ++t) {
+      std::vector<double>& row = exact.emplace_back(std::size_t(vocabulary));
+      double sum = 0;
+      for (std::int64_t v = 0; v < vocabulary; ++v) {
+        for (std::int64_t h = 0; h < depth; ++h)
+          row[std::size_t(v)] += example.hidden(t, h) * example.head(v, h) / double(temperature);
+        sum += std::exp(row[std::size_t(v)]);
+      }
+      for (double& x : row) x -= std::log(sum);
+    }
+    at_every_level([&] {
+      std::vector<float> values(std::size_t(n) * k), again = values;
+      std::vector<std::int32_t> ids(values.size()), ids_again = ids;
+      const auto call = [&](int threads, auto& to, auto& to_ids) {
+        ThreadPool pool(threads);
+        linear_log_probs(example.input(), {.top_k = k, .top_log_probs = to, .top_ids = to_ids},
+                         pool);
+      };
+      call(1, values, ids);
+      call(3, again, ids_again);
+      CHECK(values == again);
+      CHECK(ids == ids_again);
+      for (std::size_t t = 0; t < std::size_t(n); ++t) {
+        std::vector<double> sorted = exact[t];
+        std::ranges::sort(sorted, std::greater{});
+        for (std::size_t i = 0; i < k; ++i) {
+          const float value = values[t * k + i];
+          const std::int32_t id = ids[t * k + i];
+          if (t == 9) {
+            REQUIRE((value == 0 && id == -1));
+            continue;
+          }
+          REQUIRE((id >= 0 && id < vocabulary));
+          REQUIRE(std::abs(double(value) - exact[t][std::size_t(id)]) < 1e-5);
+          REQUIRE(std::abs(double(value) - sorted[i]) < 1e-5);
+          if (i > 0) REQUIRE(value <= values[t * k + i - 1]);
+        }
+        const auto first = ids.begin() + std::ptrdiff_t(t * k);
+        REQUIRE((t == 9 || std::set(first, first + k).size() == k));
+      }
+    });
+  }
+}
+
+TEST_CASE("of equal logits the fused head's top k has the lower ids") {
+  Example example(FloatType::float32, {3, 8, 900, 0, 1.f});
+  std::ranges::fill(example.head.bytes, std::byte(0));
+  at_every_level([&] {
+    ThreadPool pool(2);
+    std::vector<float> values(9);
+    std::vector<std::int32_t> ids(9);
+    linear_log_probs(example.input(), {.top_k = 3, .top_log_probs = values, .top_ids = ids}, pool);
+    CHECK(ids == std::vector<std::int32_t>{0, 1, 2, 0, 1, 2, 0, 1, 2});
+  });
+}
+
 TEST_CASE("padded rows of the head change nothing and get no gradient") {
   Example padded(FloatType::bfloat16, {40, 48, 500, 37, 1.f}), plain = padded;
   plain.head.rows = plain.shape.vocabulary;
@@ -311,4 +376,16 @@ TEST_CASE("linear_log_probs refuses what does not fit") {
   CHECK_THROWS_AS(call([](auto& in) { in.targets = in.targets.first(3); }), Error);
   std::vector<float> wrong(3);
   CHECK_THROWS_AS(linear_log_probs(example.input(), {.log_probs = wrong}, pool), Error);
+  std::vector<std::int32_t> ids(4 * 101);
+  wrong.resize(ids.size());
+  const auto top = [&](std::size_t k, std::size_t values, std::size_t of_ids) {
+    linear_log_probs(example.input(),
+                     {.top_k = k,
+                      .top_log_probs = std::span(wrong).first(values),
+                      .top_ids = std::span(ids).first(of_ids)},
+                     pool);
+  };
+  CHECK_THROWS_AS(top(101, 404, 404), Error);
+  CHECK_THROWS_AS(top(2, 8, 7), Error);
+  CHECK_THROWS_AS(top(0, 1, 1), Error);
 }

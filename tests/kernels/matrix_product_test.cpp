@@ -91,9 +91,9 @@ struct Example {
 
 TEST_CASE("matrix_product is the sum of products, whichever way its operands lie") {
   const auto type = GENERATE(FloatType::float32, FloatType::bfloat16, FloatType::float16);
-  const auto [rows, columns, depth] =
-      GENERATE(Shape{1, 1, 1}, Shape{33, 70, 35}, Shape{64, 32, 96}, Shape{5, 300, 64},
-               Shape{40, 17, 2100}, Shape{37, 45, 4133});
+  const auto [rows, columns, depth] = GENERATE(
+      Shape{1, 1, 1}, Shape{33, 70, 35}, Shape{64, 32, 96}, Shape{5, 300, 64}, Shape{1, 70, 35},
+      Shape{15, 66, 96}, Shape{2, 9, 2100}, Shape{40, 17, 2100}, Shape{37, 45, 4133});
   const bool left_turned = GENERATE(false, true), right_turned = GENERATE(false, true);
   const Example example(type, {rows, columns, depth}, left_turned, right_turned);
   CAPTURE(name_of(type), rows, columns, depth, left_turned, right_turned);
@@ -117,8 +117,25 @@ TEST_CASE(
   });
 }
 
+TEST_CASE(
+    "matrix_product of a few rows has the same bits for each of them and any number of threads") {
+  const Example example(FloatType::bfloat16, {15, 333, 1001}, false, false);
+  at_every_level([&] {
+    ThreadPool one(1), three(3);
+    const Values out = example.product(one, true);
+    CHECK(out.bytes == example.product(three, true).bytes);
+    for (const std::int64_t row : {0, 7, 14}) {
+      Values alone(out.type, 1, 333);
+      const FloatMatrix left{example.left.bytes.data() + row * example.left.stride * 2, out.type, 1,
+                             1001, 1001};
+      matrix_product({left}, {example.right.view()}, example.bias, alone.view(), three);
+      for (std::int64_t j = 0; j < 333; ++j) REQUIRE(alone(0, j) == out(row, j));
+    }
+  });
+}
+
 TEST_CASE("matrix_product writes the result and nothing beside it") {
-  const Example example(FloatType::bfloat16, {33, 35, 64}, false, false);
+  const Example example(FloatType::bfloat16, {GENERATE(5, 33), 35, 64}, false, false);
   ThreadPool pool(2);
   at_every_level([&] {
     const Values out = example.product(pool, true);

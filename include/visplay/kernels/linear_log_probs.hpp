@@ -13,7 +13,7 @@
 //
 // Shapes: N tokens, H hidden size, V vocabulary. Work: 2NHV, with gradient 8NHV. Reads the head once
 // per 1,024 tokens (fewer beyond H = 2,048: 4 MiB of them packed). Working memory, kept
-// by the calling thread: without gradient at most 5.5 MiB and 1 MiB a thread; with gradient about
+// by the calling thread: without gradient at most 5.5 MiB and 1 MiB a thread (the top k of each token: 8 KiB k a thread more); with gradient about
 // 8 bytes N H and 24 MiB. bfloat16 inputs are multiplied by AMX or AVX512-BF16 where the processor has
 // them, else, like float16, as float32; all sums are float32 or double. The result is the same to the
 // bit for any number of threads and from call to call, at one level of instruction set
@@ -38,12 +38,15 @@ struct LinearLogProbsInput {
   float temperature = 1;                  ///< T > 0
 };
 
-/// What is computed of each token; an empty span: not wanted. An ignored row gets zeros.
+/// What is computed of each token; an empty span: not wanted. An ignored row gets zeros, and ids of -1.
 struct LinearLogProbsOutput {
   std::span<float> log_probs{};    ///< [N], at temperature T
   std::span<float> entropy{};      ///< [N] in nats
   std::span<float> sum_squares{};  ///< [N]: sum p^2, the probability that two samples agree
   std::span<float> log_sums{};     ///< [N]: log sum e^z, what the backward pass needs
+  std::size_t top_k = 0;
+  std::span<float> top_log_probs{};   ///< [N, top_k], largest first; at a tie the lower id
+  std::span<std::int32_t> top_ids{};  ///< [N, top_k]
 };
 
 /// Of an objective, per token; empty: zero. Ignored rows count as zero.

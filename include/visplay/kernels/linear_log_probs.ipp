@@ -100,8 +100,10 @@ struct Call {
     const auto place = [&](std::span<float> wanted, std::size_t i) {
       return wanted.empty() ? spare.data() + i * n : wanted.data();
     };
-    const ForwardResult result{place(out.log_probs, 0), place(out.entropy, 1),
-                               place(out.sum_squares, 2), place(out.log_sums, 3)};
+    const ForwardResult result{place(out.log_probs, 0),   place(out.entropy, 1),
+                               place(out.sum_squares, 2), place(out.log_sums, 3),
+                               out.top_log_probs.data(),  out.top_ids.data()};
+    plan.top_k = out.top_k;
     passes.forward(plan, result, memory().reserve(passes.forward_bytes(plan)));
   }
 
@@ -155,6 +157,13 @@ VISPLAY_INLINE void check_output(const LinearLogProbsInput& in, const LinearLogP
   check_size(out.entropy.size(), in, "entropy");
   check_size(out.sum_squares.size(), in, "sum_squares");
   check_size(out.log_sums.size(), in, "log_sums");
+  const std::int64_t vocabulary = in.vocabulary > 0 ? in.vocabulary : in.head.rows;
+  const std::size_t tops = in.targets.size() * out.top_k;
+  check(out.top_k <= std::size_t(vocabulary), "linear_log_probs: top_k is {} of a vocabulary of {}",
+        out.top_k, vocabulary);
+  check(out.top_log_probs.size() == tops && out.top_ids.size() == tops,
+        "linear_log_probs: expected {} top log-probs and ids, got {} and {}", tops,
+        out.top_log_probs.size(), out.top_ids.size());
 }
 
 }  // namespace linear_log_probs_detail

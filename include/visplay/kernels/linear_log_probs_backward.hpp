@@ -40,7 +40,7 @@ class Backward : Common<Tiles, T> {
     hidden_gradients = parts.take<float>(padded_tokens * wide);
     left_units = std::max(chunk * units, group * std::max(token_units, batch_units));
     left = parts.take<Unit>(threads * left_units);
-    tiles = parts.take<float>(threads * 2 * Base::rows * Base::columns);
+    tiles = parts.take<float>(threads * tile_floats());
     bytes = parts.used();
   }
 
@@ -97,9 +97,10 @@ class Backward : Common<Tiles, T> {
         return body(static_cast<Float16*>(m.data));
     }
   }
-  [[nodiscard]] float* tiles_of(int area) const {
-    return tiles + area * 2 * Base::rows * Base::columns;
+  [[nodiscard]] std::ptrdiff_t tile_floats() const {
+    return Strips<Tiles, GradientTile<Tiles, G>>::floats(std::max(chunk, group));
   }
+  [[nodiscard]] float* tiles_of(int area) const { return tiles + area * tile_floats(); }
 
   void pack_head(std::int64_t panel) const {
     const std::int64_t at = panel * Base::columns;

@@ -20,17 +20,16 @@ using linear_log_probs_detail::Plan;
 
 /// Multiplies rows [begin, end) of the head with panels of tokens. `make(tile, row, panel)` gives the
 /// work on a tile, which is done while the next one is multiplied.
-/// @param chunk  rows whose panels are in `left` while all tokens stream past
-/// @param tiles  two tiles
+/// @param chunk   rows whose panels are in `left` while all tokens stream past
+/// @param memory  of Strips, for a chunk
 template <class Tiles, class Work, class T, class Make>
 void multiply_head(const ByRow<T>& head, std::ptrdiff_t begin, std::ptrdiff_t end,
                    std::ptrdiff_t chunk, const typename Tiles::Unit* tokens, int panels,
-                   typename Tiles::Unit* left, float* tiles, const Make& make) {
+                   typename Tiles::Unit* left, float* memory, const Make& make) {
   using Unit = typename Tiles::Unit;
   const std::ptrdiff_t units = units_of<typename Tiles::Left, Unit>(head.depth);
   const std::ptrdiff_t panel_units = Tiles::columns * units;
-  float *tile = tiles, *other = tiles + Tiles::rows * Tiles::columns;
-  Work work;
+  Strips<Tiles, Work> strips(memory);
   for (; begin < end; begin += chunk) {
     const int row_panels = int(ceil_div(std::min(chunk, end - begin), Tiles::rows));
     for (int r = 0; r < row_panels; ++r)
@@ -39,19 +38,12 @@ void multiply_head(const ByRow<T>& head, std::ptrdiff_t begin, std::ptrdiff_t en
       const Unit* right = tokens + panel * panel_units;
       Prefetch next(tokens + (panel + 1) % panels * panel_units,
                     panel_units * std::ptrdiff_t(sizeof(Unit)), row_panels * (units / 16));
-      for (int r = 0; r < row_panels; ++r) {
-        Tiles::multiply(left + r * Tiles::rows * units, right, units, tile,
-                        [&](int step, int steps) {
-                          work.advance(step, steps);
-                          next.advance();
-                        });
-        work.finish();
-        work = make(tile, begin + r * Tiles::rows, panel);
-        std::swap(tile, other);
-      }
+      strips.multiply(
+          left, row_panels, right, units,
+          [&](const float* tile, int r) { return make(tile, begin + r * Tiles::rows, panel); },
+          [&] { next.advance(); });
     }
   }
-  work.finish();
 }
 
 /// What both passes share: operands of type T, multiplied by Tiles.

@@ -25,8 +25,12 @@ class Forward : Common<Tiles, T> {
     Parts parts(memory);
     tokens = parts.take<Unit>(token_block * units);
     left = parts.take<Unit>(threads * chunk * units);
-    tiles = parts.take<float>(threads * 2 * Base::rows * Base::columns);
+    tiles = parts.take<float>(threads * tile_floats());
     sums = parts.take<float>(slices * TokenSums::arrays * token_block);
+    const std::int64_t lists = plan.top_k > 0 ? threads * token_block : 0;
+    const auto k = std::int64_t(plan.top_k);
+    tops = {plan.top_k, parts.take<float>(lists * k), parts.take<float>(lists),
+            parts.take<std::int32_t>(lists * k), parts.take<std::int32_t>(lists)};
     bytes = parts.used();
   }
 
@@ -35,6 +39,7 @@ class Forward : Common<Tiles, T> {
     for (std::int64_t first = 0; first < plan.tokens(); first += token_block) {
       const std::int64_t count = std::min(token_block, plan.tokens() - first);
       this->pack_tokens(first, count, tokens);
+      if (tops.k > 0) tops.reset(threads * token_block);
       plan.pool->run(std::size_t(slices), [&](std::size_t s) {
         const Areas::Hold area(areas);
         add_slice(std::int64_t(s), first, count, area.index());
@@ -50,6 +55,8 @@ class Forward : Common<Tiles, T> {
  private:
   using Work = SoftmaxTile<Tiles>;
 
+  [[nodiscard]] std::ptrdiff_t tile_floats() const { return Strips<Tiles, Work>::floats(chunk); }
+
   [[nodiscard]] TokenSums sums_of(std::int64_t s) const {
     return {sums + s * TokenSums::arrays * token_block, token_block};
   }
@@ -57,15 +64,15 @@ class Forward : Common<Tiles, T> {
   void add_slice(std::int64_t s, std::int64_t first, std::int64_t count, int area) const {
     [[maybe_unused]] const typename Tiles::Session session;
     const TokenSums of_slice = sums_of(s);
+    const TopLogits top = tops.from(area * token_block);
     of_slice.reset(token_block);
     const std::int64_t end = std::min(plan.vocabulary, (s + 1) * slice);
     multiply_head<Tiles, Work>(
         head, s * slice, end, chunk, tokens, this->panels_of(count), left + area * chunk * units,
-        tiles + area * 2 * Base::rows * Base::columns,
-        [&](const float* tile, std::ptrdiff_t row, int panel) {
+        tiles + area * tile_floats(), [&](const float* tile, std::ptrdiff_t row, int panel) {
           const int rows = int(std::min<std::ptrdiff_t>(Base::rows, end - row));
           return Work(tile, rows, row, of_slice, plan.targets + first, panel * Base::columns,
-                      plan.inverse_temperature);
+                      plan.inverse_temperature, top);
         });
   }
 
@@ -75,6 +82,8 @@ class Forward : Common<Tiles, T> {
     if (plan.targets[token] < 0) {
       result.log_probs[token] = result.entropy[token] = result.sum_squares[token] = 0;
       result.log_sums[token] = 0;
+      std::fill_n(result.top_log_probs + token * std::ptrdiff_t(tops.k), tops.k, 0.f);
+      std::fill_n(result.top_ids + token * std::ptrdiff_t(tops.k), tops.k, -1);
       return;
     }
     float shift = TokenSums::none, target = TokenSums::none;
@@ -99,6 +108,21 @@ class Forward : Common<Tiles, T> {
     result.entropy[token] = float(entropy_sum - weighted / sum);
     result.sum_squares[token] = float(squares / (sum * sum));
     result.log_sums[token] = float(double(shift) + log_sum);
+    merge_tops(token, t, double(shift) + log_sum, result);
+  }
+
+  /// What the threads have met, as log-probs.
+  void merge_tops(std::int64_t token, std::int64_t t, double log_sum,
+                  const ForwardResult& result) const {
+    const auto k = std::ptrdiff_t(tops.k);
+    Largest all{result.top_log_probs + token * k, result.top_ids + token * k, tops.k};
+    for (int area = 0; area < threads && k > 0; ++area) {
+      const Largest of_thread = tops.of(area * token_block + t);
+      for (std::size_t i = 0; i < of_thread.count; ++i)
+        all.put(of_thread.values[i], of_thread.ids[i]);
+    }
+    for (std::size_t i = 0; i < all.count; ++i)
+      all.values[i] = float(double(all.values[i]) - log_sum);
   }
 
   [[nodiscard]] double target_logit(std::int64_t token) const {
@@ -119,6 +143,7 @@ class Forward : Common<Tiles, T> {
   std::int64_t slice, slices;
   Unit *tokens, *left;
   float *tiles, *sums;
+  TopLogits tops;  // of each area, one after the other
 };
 
 }  // namespace matrix

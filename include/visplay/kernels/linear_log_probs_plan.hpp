@@ -21,6 +21,7 @@ struct Plan {
   std::int64_t vocabulary = 0;
   float inverse_temperature = 1;
   ThreadPool* pool = nullptr;
+  std::size_t top_k = 0;
 
   [[nodiscard]] std::int64_t tokens() const { return hidden.rows; }
   [[nodiscard]] std::int64_t depth() const { return hidden.columns; }
@@ -29,6 +30,8 @@ struct Plan {
 /// Where the forward pass leaves its results, one number a token.
 struct ForwardResult {
   float *log_probs, *entropy, *sum_squares, *log_sums;  ///< [N] each, none is null
+  float* top_log_probs;                                 ///< [N, top_k]
+  std::int32_t* top_ids;                                ///< [N, top_k]
 };
 
 struct BackwardInput {

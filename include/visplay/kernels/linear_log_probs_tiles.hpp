@@ -5,6 +5,7 @@
 // need nothing across lanes.
 #pragma once
 
+#include <visplay/kernels/largest.hpp>
 #include <visplay/kernels/tile_work.hpp>
 
 #include <limits>
@@ -50,6 +51,35 @@ struct TokenSums {
   }
 };
 
+/// The k largest logits of each token that one thread has met.
+struct TopLogits {
+  std::size_t k = 0;                               // 0: not wanted
+  float *values = nullptr, *smallest = nullptr;    // [tokens, k]; [tokens]: what others must exceed
+  std::int32_t *ids = nullptr, *counts = nullptr;  // [tokens, k], [tokens]
+
+  void reset(std::ptrdiff_t tokens) const {
+    std::fill_n(smallest, tokens, -std::numeric_limits<float>::infinity());
+    std::fill_n(counts, tokens, 0);
+  }
+  /// The lists of tokens from `token` on.
+  [[nodiscard]] TopLogits from(std::ptrdiff_t token) const {
+    return {k, values + token * std::ptrdiff_t(k), smallest + token,
+            ids + token * std::ptrdiff_t(k), counts + token};
+  }
+  [[nodiscard]] Largest of(std::ptrdiff_t token) const {
+    return {values + token * std::ptrdiff_t(k), ids + token * std::ptrdiff_t(k), k,
+            std::size_t(counts[token])};
+  }
+  /// Rows [first_row, first_row + rows) of the head; their logits of the token lie `step` apart.
+  void add(std::ptrdiff_t token, const float* column, int rows, std::ptrdiff_t step, float scale,
+           std::int32_t first_row) const {
+    Largest largest = of(token);
+    for (int i = 0; i < rows; ++i) largest.put(scale * column[i * step], first_row + i);
+    counts[token] = std::int32_t(largest.count);
+    if (largest.count == k) smallest[token] = largest.values[k - 1];
+  }
+};
+
 /// Adds a tile of logits to the sums of its tokens.
 template <class Tiles>
 class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
@@ -58,7 +88,7 @@ class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
   /// @param first_row  of the head, of this tile
   /// @param token      of the tile's first column, in the arrays of `sums` and `targets`
   SoftmaxTile(const float* tile, int rows, std::int64_t first_row, const TokenSums& sums,
-              const std::int32_t* targets, std::ptrdiff_t token, float scale)
+              const std::int32_t* targets, std::ptrdiff_t token, float scale, const TopLogits& top)
       : TileWork<SoftmaxTile>(rows), tile_(tile), scale_(scale) {
     for (int j = 0; j < 2; ++j) {
       const std::ptrdiff_t at = token + j * Pack::lanes;
@@ -70,6 +100,7 @@ class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
       }
       const Pack old = visplay::load(sums.shift + at);
       largest = largest * Pack(scale);
+      if (top.k > 0) add_top(top, at, column, rows, first_row, largest);
       shift_[j] = select(old < largest, largest, old);
       const Pack moved = shift_[j] - old, factor = exp(-moved);
       const Pack sum = visplay::load(sums.sum + at);
@@ -110,6 +141,14 @@ class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
   struct Out {
     float *shift, *sum, *weighted, *squares;
   };
+
+  void add_top(const TopLogits& top, std::ptrdiff_t token, const float* column, int rows,
+               std::int64_t first_row, const Pack& largest) const {
+    const Pack smallest = visplay::load(top.smallest + token);
+    for (int i = 0; i < Pack::lanes; ++i)
+      if (!(largest.v[i] < smallest.v[i]))  // equal: the lower id may be here
+        top.add(token + i, column + i, rows, Tiles::columns, scale_, std::int32_t(first_row));
+  }
 
   const float* tile_ = nullptr;
   float scale_ = 1;

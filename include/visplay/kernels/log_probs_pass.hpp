@@ -4,6 +4,7 @@
 
 #include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/lanes.hpp>
+#include <visplay/kernels/largest.hpp>
 #include <visplay/kernels/log_probs_formula.hpp>
 #include <visplay/kernels/pack_sum.hpp>
 #include <visplay/kernels/power_of_two.hpp>
@@ -16,20 +17,6 @@
 
 namespace visplay {
 namespace log_probs_detail {
-
-/// The k largest logits of a row so far, largest first; at a tie the one that came first.
-struct Largest {
-  float* values;
-  std::int32_t* ids;
-  std::size_t k, count = 0;
-
-  [[nodiscard]] bool takes(float x) const { return count < k || x > values[k - 1]; }
-  void put(float x, std::int32_t id) {
-    std::size_t at = count < k ? count++ : k - 1;
-    for (; at > 0 && x > values[at - 1]; --at) values[at] = values[at - 1], ids[at] = ids[at - 1];
-    values[at] = x, ids[at] = id;
-  }
-};
 
 /// As compiled for one level. `factor` is c.
 template <class Number>

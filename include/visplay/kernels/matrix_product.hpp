@@ -12,8 +12,9 @@
 // bfloat16 is multiplied by AMX or AVX512-BF16 where the processor has them, else, like float16, as
 // float32; sums are float32 and rounded once. The result is the same to the bit for any number of
 // threads and from call to call, at one level of instruction set (core/simd_level.hpp). Working memory,
-// kept by the calling thread: 1,024 rows of `left` packed (2 KiB a number of k) and at most 2.5 MiB a
-// thread.
+// kept by the calling thread: 1,024 rows of `left` packed (2 KiB a number of k, 4 as float32) and at most
+// 2.5 MiB a thread. Fewer than 16 rows on the left, neither operand turned: `right` is read once, as it
+// lies, and the order of sums is another.
 #pragma once
 
 #include <visplay/core/parallel.hpp>

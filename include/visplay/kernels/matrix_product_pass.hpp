@@ -8,6 +8,7 @@
 #pragma once
 
 #include <visplay/kernels/matrix_product.hpp>
+#include <visplay/kernels/matrix_product_rows.hpp>
 #include <visplay/kernels/product_parts.hpp>
 #include <visplay/kernels/tile_work.hpp>
 
@@ -78,7 +79,7 @@ class Product {
     left = parts.take<Unit>(stretches * block * units);
     right = parts.take<Unit>(threads * chunk * units);
     sums = parts.take<float>(stretches > 1 ? threads * chunk * block : 0);
-    tiles = parts.take<float>(threads * 2 * tile_size);
+    tiles = parts.take<float>(threads * tile_floats());
     bytes = parts.used();
   }
 
@@ -102,6 +103,7 @@ class Product {
  private:
   static constexpr std::int64_t group = 32;  // rows of the left operand that are packed at a time
 
+  [[nodiscard]] std::ptrdiff_t tile_floats() const { return Strips<Tiles, Work>::floats(block); }
   static std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
   /// Calls body with the operand's numbers of stretch s as a source of panels.
@@ -138,29 +140,44 @@ class Product {
     [[maybe_unused]] const typename Tiles::Session session;
     const std::int64_t columns = std::min(chunk, plan.out.columns - column);
     Unit* panels = right + area * chunk * units;
-    float *tile = tiles + area * 2 * tile_size, *other = tile + tile_size;
+    float* tile = tiles + area * tile_floats();
     const std::int64_t rights = ceil_div(columns, Tiles::columns),
                        lefts = ceil_div(count, Tiles::rows);
-    const std::int64_t panel_units = Tiles::rows * units;
-    Work work;
     for (std::int64_t s = 0; s < stretches; ++s) {
       with_stretch(plan.right, s,
                    [&](auto source) { pack_stretch<Right>(source, column, columns, panels); });
       const Unit* stretch_of_left = left + s * block * units;
-      for (std::int64_t l = 0; l < lefts; ++l) {
-        Prefetch next(stretch_of_left + (l + 1) % lefts * panel_units,
-                      panel_units * std::int64_t(sizeof(Unit)),
-                      rights * std::max<std::int64_t>(units / 16, 1));
-        for (std::int64_t r = 0; r < rights; ++r) {
-          Tiles::multiply(stretch_of_left + l * panel_units, panels + r * Tiles::columns * units,
-                          units, tile, [&](int step, int steps) {
-                            work.advance(step, steps);
-                            next.advance();
-                          });
-          work.finish();
-          work = Work(tile, place_of(s, l, r, column, area));
-          std::swap(tile, other);
-        }
+      const auto make = [&](const float* tile, std::int64_t l, std::int64_t r) {
+        return Work(tile, place_of(s, l, r, column, area));
+      };
+      if constexpr (Tiles::overlaps)
+        stream_left(stretch_of_left, lefts, panels, rights, tile, make);
+      else
+        multiply_panels<Tiles, Work>(stretch_of_left, int(lefts), panels, int(rights), units, tile,
+                                     [&](const float* of, int l, int r) { return make(of, l, r); });
+    }
+  }
+
+  /// All products: the right operand's panels stay in the second-level cache, the left one's stream past.
+  template <class Make>
+  void stream_left(const Unit* lefts_at, std::int64_t lefts, const Unit* panels,
+                   std::int64_t rights, float* tile, const Make& make) const {
+    const std::int64_t panel_units = Tiles::rows * units;
+    float* other = tile + tile_size;
+    Work work;
+    for (std::int64_t l = 0; l < lefts; ++l) {
+      Prefetch next(lefts_at + (l + 1) % lefts * panel_units,
+                    panel_units * std::int64_t(sizeof(Unit)),
+                    rights * std::max<std::int64_t>(units / 16, 1));
+      for (std::int64_t r = 0; r < rights; ++r) {
+        Tiles::multiply(lefts_at + l * panel_units, panels + r * Tiles::columns * units, units,
+                        tile, [&](int step, int steps) {
+                          work.advance(step, steps);
+                          next.advance();
+                        });
+        work.finish();
+        work = make(tile, l, r);
+        std::swap(tile, other);
       }
     }
     work.finish();
@@ -194,8 +211,14 @@ class Product {
 template <class Tiles, class T>
 matrix_product_detail::Pass product_of() {
   using matrix_product_detail::Plan;
-  return {[](const Plan& plan) { return Product<Tiles, T>(plan, nullptr).bytes; },
-          [](const Plan& plan, std::byte* memory) { Product<Tiles, T>(plan, memory).run(); }};
+  return {[](const Plan& plan) {
+            return FewRows<T>::takes(plan) ? FewRows<T>(plan, nullptr).bytes
+                                           : Product<Tiles, T>(plan, nullptr).bytes;
+          },
+          [](const Plan& plan, std::byte* memory) {
+            FewRows<T>::takes(plan) ? FewRows<T>(plan, memory).run()
+                                    : Product<Tiles, T>(plan, memory).run();
+          }};
 }
 
 inline matrix_product_detail::Pass product_here(FloatType type, SimdLevel level) {

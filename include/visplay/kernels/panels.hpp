@@ -22,7 +22,7 @@
 #include <cstring>
 #include <type_traits>
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -42,6 +42,35 @@ constexpr std::ptrdiff_t round_up(std::ptrdiff_t n, std::ptrdiff_t step) {
 
 template <class Unit>
 using Block = Unit[16][16];
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+struct Eight {
+  __m256i row[8];
+};
+/// Rows and columns swapped of the 8 x 8 units at [row][column].
+template <class Unit>
+inline Eight turned_eight(const Block<Unit>& block, int row, int column) {
+  __m256i r[8], t[8];
+  for (int i = 0; i < 8; ++i)
+    r[i] = _mm256_load_si256(reinterpret_cast<const __m256i*>(&block[row + i][column]));
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  Eight e;
+  for (int i = 0; i < 4; ++i) {
+    e.row[i] = _mm256_permute2x128_si256(r[i], r[i + 4], 0x20);
+    e.row[i + 4] = _mm256_permute2x128_si256(r[i], r[i + 4], 0x31);
+  }
+  return e;
+}
+#endif
 
 /// Swaps rows and columns.
 template <class Unit>
@@ -69,6 +98,15 @@ inline void turn(Block<Unit>& block) {
     _mm512_store_si512(block[i], _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88));
     _mm512_store_si512(block[i + 8], _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd));
   }
+#elif defined(__AVX2__)
+  for (int i = 0; i < 16; i += 8)
+    for (int j = 0; j <= i; j += 8) {
+      Eight a = turned_eight(block, i, j), b = turned_eight(block, j, i);
+      for (int k = 0; k < 8; ++k) {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(&block[j + k][i]), a.row[k]);
+        _mm256_store_si256(reinterpret_cast<__m256i*>(&block[i + k][j]), b.row[k]);
+      }
+    }
 #else
   for (int i = 0; i < 16; ++i)
     for (int j = 0; j < i; ++j) std::swap(block[i][j], block[j][i]);

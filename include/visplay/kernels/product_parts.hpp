@@ -95,22 +95,69 @@ class Prefetch {
   std::ptrdiff_t lines_, calls_, credit_ = 0;
 };
 
+/// Products of many left panels with one right panel after another. Where tiles overlap with other work,
+/// the work on each tile is done while the next one is multiplied; elsewhere a part of the right panel
+/// stays in the first-level cache while all left panels pass, and the work comes at the end.
+template <class Tiles, class Work>
+class Strips {
+  using Unit = typename Tiles::Unit;
+  static constexpr std::ptrdiff_t tile_size = Tiles::rows * Tiles::columns;
+
+ public:
+  /// Floats of working memory for strips of at most so many rows of left panels.
+  static constexpr std::ptrdiff_t floats(std::ptrdiff_t rows) {
+    return Tiles::overlaps ? 2 * tile_size : round_up(rows, Tiles::rows) * Tiles::columns;
+  }
+
+  explicit Strips(float* memory) : tile_(memory), other_(memory + tile_size) {}
+  ~Strips() { work_.finish(); }
+  Strips(const Strips&) = delete;
+  Strips& operator=(const Strips&) = delete;
+
+  /// `make(tile, panel)` gives the work on the product with left panel number `panel`; `between()` is
+  /// called at each step over k where tiles overlap with other work.
+  template <class Make, class Between>
+  void multiply(const Unit* left, int panels, const Unit* right, std::ptrdiff_t units,
+                const Make& make, const Between& between) {
+    if constexpr (Tiles::overlaps) {
+      for (int panel = 0; panel < panels; ++panel) {
+        Tiles::multiply(left + panel * Tiles::rows * units, right, units, tile_,
+                        [&](int step, int steps) {
+                          work_.advance(step, steps);
+                          between();
+                        });
+        work_.finish();
+        work_ = make(tile_, panel);
+        std::swap(tile_, other_);
+      }
+    } else {
+      for (std::ptrdiff_t k = 0; k == 0 || k < units; k += Tiles::depth) {
+        const auto part = [&](int panel) { return left + (panel * units + k) * Tiles::rows; };
+        for (int panel = 0; panel < panels; ++panel)
+          Tiles::multiply(part(panel), right + k * Tiles::columns,
+                          std::min(units - k, Tiles::depth), tile_ + panel * tile_size, k > 0,
+                          part((panel + 1) % panels));
+      }
+      for (int panel = 0; panel < panels; ++panel) make(tile_ + panel * tile_size, panel).finish();
+    }
+  }
+
+ private:
+  float *tile_, *other_;
+  Work work_;
+};
+
 /// All products of panels of the left and the right operand.
+/// @param memory  of Strips, for all rows of the left operand
 template <class Tiles, class Work, class Make>
 void multiply_panels(const typename Tiles::Unit* left, int left_panels,
                      const typename Tiles::Unit* right, int right_panels, std::ptrdiff_t units,
-                     float* tiles, const Make& make) {
-  float *tile = tiles, *other = tiles + Tiles::rows * Tiles::columns;
-  Work work;
+                     float* memory, const Make& make) {
+  Strips<Tiles, Work> strips(memory);
   for (int column = 0; column < right_panels; ++column)
-    for (int row = 0; row < left_panels; ++row) {
-      Tiles::multiply(left + row * Tiles::rows * units, right + column * Tiles::columns * units,
-                      units, tile, [&](int step, int steps) { work.advance(step, steps); });
-      work.finish();
-      work = make(tile, row, column);
-      std::swap(tile, other);
-    }
-  work.finish();
+    strips.multiply(
+        left, left_panels, right + column * Tiles::columns * units, units,
+        [&](const float* tile, int row) { return make(tile, row, column); }, [] {});
 }
 
 /// of.operator()<Tiles, T>() for numbers of that type with the best tiles that this unit is compiled

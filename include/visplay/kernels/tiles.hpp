@@ -7,6 +7,10 @@
 // accumulator starts and the last is added to c, and AMX sums 32 products before it adds, so that
 // rounding grows with the square root of a few dozen additions instead of thousands.
 //
+// Where `overlaps` is false a product may be done in parts of `depth` units, so that such a part of the
+// right panel stays in the first-level cache while many left panels pass (Strips in product_parts.hpp):
+// the bits are the same.
+//
 //   FloatTiles    float32 units, any processor: fused multiply-adds where it has them
 //   PairTiles     pairs of bfloat16, AVX512-BF16 (vdpbf16ps)
 //   AmxTiles      pairs of bfloat16, AMX: 2 x 2 tiles in registers, the other four take operands.
@@ -21,23 +25,36 @@ namespace visplay {
 inline namespace VISPLAY_ISA {
 namespace matrix {
 
+/// Two operands of many products: else g++ reads them from memory once more for each, and then loads are
+/// the limit.
+inline void stay_in_registers([[maybe_unused]] Pack& a, [[maybe_unused]] Pack& b) {
+#if defined(__AVX__)
+  asm("" : "+v"(a.v), "+v"(b.v));
+#elif defined(__SSE2__)
+  asm("" : "+x"(a.v), "+x"(b.v));
+#endif
+}
+
 struct FloatTiles {
   using Unit = float;
   static constexpr int rows = Pack::lanes == 16 ? 8 : 4, columns = 2 * Pack::lanes;
   static constexpr bool overlaps = false;
+  static constexpr std::ptrdiff_t chunk = 64, depth = 4 * chunk;
   using Left = ByStep<rows>;
   using Right = ByStep<columns>;
 
   struct Session {};
 
-  template <class Between>
+  /// @param adds  to what c holds
+  /// @param next  what comes after `left`, and is fetched meanwhile: as much as `left`
   static void multiply(const float* left, const float* right, std::ptrdiff_t units, float* c,
-                       const Between&) {
-    constexpr std::ptrdiff_t chunk = 64;
+                       bool adds, const float* next) {
     for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
       Pack sum[rows][2];
       for (std::ptrdiff_t k = begin; k < std::min(units, begin + chunk); ++k) {
-        const Pack b0 = load(right + k * columns), b1 = load(right + k * columns + Pack::lanes);
+        Pack b0 = load(right + k * columns), b1 = load(right + k * columns + Pack::lanes);
+        stay_in_registers(b0, b1);
+        __builtin_prefetch(next + k * rows);
         for (int i = 0; i < rows; ++i) {
           const Pack a(left[k * rows + i]);
           sum[i][0].v += a.v * b0.v;
@@ -47,7 +64,7 @@ struct FloatTiles {
       for (int i = 0; i < rows; ++i)
         for (int j = 0; j < 2; ++j) {
           float* to = c + i * columns + j * Pack::lanes;
-          store(to, begin == 0 ? sum[i][j] : load(to) + sum[i][j]);
+          store(to, begin == 0 && !adds ? sum[i][j] : load(to) + sum[i][j]);
         }
     }
   }
@@ -58,21 +75,21 @@ struct PairTiles {
   using Unit = Pair;
   static constexpr int rows = 8, columns = 32;
   static constexpr bool overlaps = false;
+  static constexpr std::ptrdiff_t chunk = 128, depth = 2 * chunk;
   using Left = ByStep<rows>;
   using Right = ByStep<columns>;
 
   struct Session {};
 
-  template <class Between>
   static void multiply(const Pair* left, const Pair* right, std::ptrdiff_t units, float* c,
-                       const Between&) {
-    constexpr std::ptrdiff_t chunk = 128;
+                       bool adds, const Pair* next) {
     for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
       __m512 sum[rows][2];
       for (auto& row : sum) row[0] = row[1] = _mm512_setzero_ps();
       for (std::ptrdiff_t k = begin; k < std::min(units, begin + chunk); ++k) {
         const auto b0 = (__m512bh)_mm512_load_si512(right + k * columns);
         const auto b1 = (__m512bh)_mm512_load_si512(right + k * columns + 16);
+        __builtin_prefetch(next + k * rows);
         for (int i = 0; i < rows; ++i) {
           const auto a = (__m512bh)_mm512_set1_epi32(int(left[k * rows + i]));
           sum[i][0] = _mm512_dpbf16_ps(sum[i][0], a, b0);
@@ -82,7 +99,7 @@ struct PairTiles {
       for (int i = 0; i < rows; ++i)
         for (int j = 0; j < 2; ++j) {
           float* to = c + i * columns + j * 16;
-          _mm512_store_ps(to, begin == 0 ? sum[i][j] : _mm512_load_ps(to) + sum[i][j]);
+          _mm512_store_ps(to, begin == 0 && !adds ? sum[i][j] : _mm512_load_ps(to) + sum[i][j]);
         }
     }
   }

@@ -1,7 +1,7 @@
 // linear(): y = x W^T + b, differentiable, by whichever matrix product is faster here.
 //
-// That is kernels/matrix_product.hpp for bfloat16 on processors with AMX and at least 32 rows, forward
-// and backward; else ATen's. Both sum in float32 and round once.
+// That is kernels/matrix_product.hpp for bfloat16, forward and backward, at 32 rows and more on processors
+// with AMX and always on those without AVX-512; else ATen's. Both sum in float32 and round once.
 #pragma once
 
 #include <visplay/tensor/compat.hpp>
