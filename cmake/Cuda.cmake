@@ -11,7 +11,8 @@ add_library(visplay_cuda STATIC "${cuda_dir}/kernels.cu" "${cuda_dir}/stream.cu"
 add_library(visplay::cuda ALIAS visplay_cuda)
 set_target_properties(visplay_cuda PROPERTIES EXPORT_NAME cuda)
 target_compile_features(visplay_cuda PRIVATE cuda_std_20)
-target_compile_options(visplay_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>
-                       $<$<COMPILE_LANGUAGE:CXX>:$<TARGET_PROPERTY:visplay_flags,INTERFACE_COMPILE_OPTIONS>>)
+target_compile_options(visplay_cuda
+                       PUBLIC $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>  # a user's losses too
+                       PRIVATE $<$<COMPILE_LANGUAGE:CXX>:$<TARGET_PROPERTY:visplay_flags,INTERFACE_COMPILE_OPTIONS>>)
 target_link_libraries(visplay_cuda PUBLIC visplay_core CUDA::cudart CUDA::cublasLt)
 install(TARGETS visplay_cuda EXPORT visplay)

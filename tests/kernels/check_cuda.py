@@ -50,23 +50,22 @@ class Build:
                      "-Wno-maybe-uninitialized", "-DFMT_HEADER_ONLY=1", f"-I{ROOT / 'include'}", "-isystem",
                      toolkit / "include"]
 
-    def device(self, source: str, levels: list[str]) -> str:
+    def device(self, source: Path, levels: list[str]) -> str:
         """What ptxas says of it at these levels. What nvcc makes on its way stays in the folder."""
-        to = self.folder / f"{source}.o"
+        to = self.folder / f"{source.name}.o"
         code = [f"-gencode=arch={level.replace('sm', 'compute')},code={level}" for level in levels]
         self.objects.append(to)
         return run(self.nvcc, *self.flags, *code, "--threads=2", "-Xptxas=-v", "--keep", "--keep-dir", self.folder,
-                   "-c", SOURCES / source, "-o", to).stderr
+                   "-c", source, "-o", to).stderr
 
     def host_unit(self, source: Path) -> None:
         to = self.folder / f"{source.stem}.o"
         self.objects.append(to)
         run(*self.host, "-c", source, "-o", to)
 
-    def ptx(self, source: str, level: str) -> str:
+    def ptx(self, source: Path, level: str) -> str:
         """Of a source that was compiled for that level."""
-        stem, architecture = Path(source).stem, level.replace("sm", "compute")
-        return (self.folder / f"{stem}.{architecture}.ptx").read_text()
+        return (self.folder / f"{source.stem}.{level.replace('sm', 'compute')}.ptx").read_text()
 
     def link(self) -> Path:
         """The device check. Nothing but the runtime and cuBLASLt of CUDA may be needed."""
@@ -159,9 +158,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         build = Build(nvcc, Path(folder))
         try:
-            found, wrong = registers(build.device("kernels.cu", LEVELS))
-            wrong += without_vectors(build.ptx("kernels.cu", "sm_90a"))
-            build.device("stream.cu", LEVELS[:1])  # no kernels in it
+            found, wrong = registers(build.device(SOURCES / "kernels.cu", LEVELS))
+            wrong += without_vectors(build.ptx(SOURCES / "kernels.cu", "sm_90a"))
+            build.device(SOURCES / "stream.cu", LEVELS[:1])  # no kernels in it
+            build.device(ROOT / "tests/kernels/cuda_custom_loss.cu", ["sm_90a"])
             program = build.link()
         except subprocess.CalledProcessError as failure:
             print(failure.stderr or failure)

@@ -21,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+#include "cuda_custom_loss.hpp"
+
 namespace visplay::testing {
 
 template <class T = float>
@@ -86,6 +88,7 @@ class CudaLaunchers {
     check_objective(ClippedSurrogate{});
     check_objective(Gspo{.clip_low = 0.1f, .clip_high = 0.1f});
     check_objective(Tpo{});
+    check_objective(OwnReinforce{});
     check_adamw();
   }
 

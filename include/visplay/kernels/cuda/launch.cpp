@@ -29,6 +29,12 @@ void check_temperature(std::string_view where, float temperature) {
         "{}: expected a finite temperature above 0, got {}", where, temperature);
 }
 
+template <class Output>
+void check_no_top_k(std::string_view where, const Output& out) {
+  if constexpr (requires { out.top_k; })
+    check(out.top_k == 0, "{}: top_k is {}; on CUDA only 0 is built", where, out.top_k);
+}
+
 // log_probs
 
 template <class Number>
@@ -51,7 +57,7 @@ void forward(const LogitsView<const Number>& logits, std::span<const std::int64_
   optional("entropies", out.entropy.size());
   optional("log-sum-exps", out.log_sum_exp.size());
   optional("sums of squares", out.sum_of_squares.size());
-  check(out.top_k == 0, "log_probs: top_k is {}; on CUDA only 0 is built", out.top_k);
+  check_no_top_k("log_probs", out);
   DeviceExecutor(stream, "log_probs")
       .run(logits.rows, LogProbsKernel<Number>{.logits = {logits.data, logits.rows * logits.stride},
                                                .vocabulary = logits.vocabulary,
@@ -120,6 +126,7 @@ void check_output(const LinearLogProbsInput& in, const LinearLogProbsOutput& out
   check_per_token(in, "entropies", out.entropy.size());
   check_per_token(in, "sums of squares", out.sum_squares.size());
   check_per_token(in, "log-sums", out.log_sums.size());
+  check_no_top_k("linear_log_probs", out);
 }
 
 void check_gradient(const MutableFloatMatrix& m, const FloatMatrix& of, std::string_view name) {

@@ -52,8 +52,8 @@ void log_probs_backward(const LogitsView<BFloat16>& logits, std::span<const std:
 void log_probs_backward(const LogitsView<Float16>& logits, std::span<const std::int64_t> targets,
                         float temperature, const LogProbGradients& gradients, Stream& stream);
 
-/// As kernels/linear_log_probs.hpp, for float32 and bfloat16; the head's gradient is float32 or of the
-/// head's type. linear_log_probs_driver.hpp says how it goes and what work space it takes.
+/// As kernels/linear_log_probs.hpp, without top_k, for float32 and bfloat16; the head's gradient is float32
+/// or of the head's type. linear_log_probs_driver.hpp says how it goes and what work space it takes.
 /// @param chunk  rows of the vocabulary at a time, 0: default_chunk
 void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
                       Stream& stream, std::int64_t chunk = 0);
