@@ -13,7 +13,6 @@
 #include <exception>
 #include <map>
 #include <numeric>
-#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -26,9 +25,6 @@ struct SharedRegion {
   std::vector<std::byte> bytes;
   std::vector<MemoryCell> cells;
 };
-
-/// Of a thread or block in an Access.
-inline std::string name_of(int number) { return number < 0 ? "several" : std::to_string(number); }
 
 /// Elements of global memory that this run has touched.
 using GlobalCells = std::unordered_map<const void*, MemoryCell>;
@@ -194,7 +190,7 @@ VISPLAY_INLINE void HostBlock::check_aligned(const void* at, std::size_t bytes,
 }
 
 VISPLAY_INLINE Access HostBlock::access() const {
-  return {index(), thread_, thread_ / 32, grid_->epoch, grid_->slots(thread_).warp_epoch};
+  return {Access::By::thread, index(), thread_, grid_->epoch, grid_->slots(thread_).warp_epoch};
 }
 
 VISPLAY_INLINE void HostBlock::touch_global(const void* at, bool writes) const {
@@ -204,8 +200,8 @@ VISPLAY_INLINE void HostBlock::touch_global(const void* at, bool writes) const {
       other == nullptr,
       "host block: block {}: race: thread {} {} global memory, and nothing puts that behind thread "
       "{} of block {}, which {} it",
-      index(), thread_, writes ? "writes" : "reads", other ? name_of(other->thread) : "",
-      other ? name_of(other->block) : "", other == &cell.write ? "wrote" : "read");
+      index(), thread_, writes ? "writes" : "reads", other ? other->thread : 0,
+      other ? other->block : 0, other == &cell.write ? "wrote" : "read");
 }
 
 VISPLAY_INLINE std::byte* HostBlock::touch(SharedRegion& region, int i, bool writes) {
@@ -213,15 +209,15 @@ VISPLAY_INLINE std::byte* HostBlock::touch(SharedRegion& region, int i, bool wri
         "host block: block {}, thread {}: out of bounds: element {} of {} of shared memory {}",
         index(), thread_, i, region.cells.size(), region.tag);
   MemoryCell& cell = region.cells[std::size_t(i)];
-  check(writes || cell.write.block != -1,
+  check(writes || cell.write.by != Access::By::nobody,
         "host block: block {}, thread {}: element {} of shared memory {} is read uninitialised",
         index(), thread_, i, region.tag);
   const Access* other = cell.touch(access(), writes);
   check(other == nullptr,
         "host block: block {}: race: thread {} {} element {} of shared memory {} with no barrier "
         "after thread {} {} it",
-        index(), thread_, writes ? "writes" : "reads", i, region.tag,
-        other ? name_of(other->thread) : "", other == &cell.write ? "wrote" : "read");
+        index(), thread_, writes ? "writes" : "reads", i, region.tag, other ? other->thread : 0,
+        other == &cell.write ? "wrote" : "read");
   return region.bytes.data() + std::size_t(i) * region.element;
 }
 

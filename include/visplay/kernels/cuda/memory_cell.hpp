@@ -6,28 +6,30 @@
 
 namespace visplay {
 
-/// The last touch of a cell of memory, for reads and for writes each.
+/// The last touch of a cell of memory, for reads and for writes each; it may stand for more than one.
 struct Access {
-  int block = -1, thread = -1, warp = -1;   // -1: nobody; -2: several
-  std::uint32_t epoch = 0, warp_epoch = 0;  // barriers of the block, and of the warp, before it
+  enum class By { nobody, thread, warp, block, blocks };
 
+  By by = By::nobody;                       ///< who did: one thread, several of a warp, ...
+  int block = 0, thread = 0;                ///< the last of them
+  std::uint32_t epoch = 0, warp_epoch = 0;  ///< barriers of the block, and of the warp, before it
+
+  [[nodiscard]] int warp() const { return thread / 32; }
   /// Whether nothing puts it before `now`. Blocks are never in step with each other.
   [[nodiscard]] bool races_with(const Access& now) const {
-    if (block == -1) return false;
-    if (block != now.block) return true;
-    if (thread == now.thread || epoch != now.epoch) return false;
-    return warp != now.warp || warp_epoch == now.warp_epoch;
+    if (by == By::nobody) return false;
+    if (by == By::blocks || block != now.block) return true;
+    if (epoch != now.epoch || (by == By::thread && thread == now.thread)) return false;
+    return by == By::block || warp() != now.warp() || warp_epoch == now.warp_epoch;
   }
   /// Becomes what stands for both, as far as one is not put before the other.
   void join(const Access& now) {
-    if (!races_with(now)) {
-      *this = now;
-    } else if (block != now.block) {
-      block = -2;
-    } else {
-      thread = -2;
-      if (warp != now.warp) warp = -2;
-    }
+    By both = By::thread;
+    if (races_with(now))
+      both = block != now.block ? By::blocks : warp() != now.warp() ? By::block : By::warp;
+    if (both != By::thread && both < by) both = by;
+    *this = now;
+    by = both;
   }
 };
 
