@@ -193,6 +193,8 @@ set(VISPLAY_CORE_HEADERS
     kernels/log_probs.hpp
     kernels/log_probs_formula.hpp
     kernels/log_probs_pass.hpp
+    kernels/masked_sum.hpp
+    kernels/masked_sums.hpp
     kernels/matrix_product.hpp
     kernels/matrix_product_pass.hpp
     kernels/matrix_product_rows.hpp
@@ -490,6 +492,7 @@ set(VISPLAY_TESTS_kernels
     kernels/lanes_test.cpp
     kernels/linear_log_probs_test.cpp
     kernels/log_probs_test.cpp
+    kernels/masked_sums_test.cpp
     kernels/matrix_product_test.cpp
     kernels/objective_test.cpp
     kernels/paged_attention_test.cpp)
