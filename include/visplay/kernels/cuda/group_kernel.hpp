@@ -3,6 +3,7 @@
 #pragma once
 
 #include <visplay/kernels/cuda/block.hpp>
+#include <visplay/kernels/masked_sum.hpp>
 
 #include <cmath>
 #include <cstddef>
@@ -44,10 +45,6 @@ struct GroupAdvantageKernel {
   }
 };
 
-/// Of one completion.
-struct MaskedSum {
-  double sum = 0, count = 0;
-};
 struct AddMaskedSums {
   VISPLAY_DEVICE MaskedSum operator()(const MaskedSum& a, const MaskedSum& b) const {
     return {a.sum + b.sum, a.count + b.count};
