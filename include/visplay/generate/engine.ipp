@@ -100,7 +100,7 @@ class Wave {
     };
     const auto hidden =
         model_.decoder()(model_.embed(batch), text_rotary(batch.position_ids, text()), attend);
-    return linear(hidden.index_select(0, to_tensor(last)), model_.head());
+    return visplay::linear(hidden.index_select(0, to_tensor(last)), model_.head());
   }
 
   // Writes a layer's keys and values [rows, kv_heads, dim] of each prompt's rows into its cache.
@@ -159,7 +159,7 @@ class Wave {
     const auto hidden = model_.decoder()(at::embedding(model_.embedding(), to_tensor(ids)),
                                          text_rotary(positions, text()), attend);
     for (auto& row : rows_) ++row.cache.pages.back()->count;
-    return linear(hidden, model_.head());
+    return visplay::linear(hidden, model_.head());
   }
 
   // Draws the next token of every row; rows that end leave.
