@@ -264,15 +264,77 @@ TEST_CASE("the fused head's top k are those of log_probs over the logits in doub
   }
 }
 
+namespace {
+
+/// Top k of each token, by so many threads.
+struct Top {
+  std::vector<float> log_probs, values;
+  std::vector<std::int32_t> ids;
+
+  Top(const Example& example, std::size_t k, int threads)
+      : log_probs(example.targets.size()), values(example.targets.size() * k), ids(values.size()) {
+    ThreadPool pool(threads);
+    linear_log_probs(example.input(),
+                     {.log_probs = log_probs, .top_k = k, .top_log_probs = values, .top_ids = ids},
+                     pool);
+  }
+};
+
+}  // namespace
+
 TEST_CASE("of equal logits the fused head's top k has the lower ids") {
-  Example example(FloatType::float32, {3, 8, 900, 0, 1.f});
+  Example example(FloatType::float32, {40, 64, 3000, 0, 1.f});  // enough work for several threads
   std::ranges::fill(example.head.bytes, std::byte(0));
   at_every_level([&] {
-    ThreadPool pool(2);
-    std::vector<float> values(9);
-    std::vector<std::int32_t> ids(9);
-    linear_log_probs(example.input(), {.top_k = 3, .top_log_probs = values, .top_ids = ids}, pool);
-    CHECK(ids == std::vector<std::int32_t>{0, 1, 2, 0, 1, 2, 0, 1, 2});
+    const Top top(example, 3, 3);
+    for (std::size_t i = 0; i < top.ids.size(); ++i) REQUIRE(top.ids[i] == std::int32_t(i % 3));
+  });
+}
+
+TEST_CASE("the fused head's top k may exceed the rows that a thread meets, and tokens a block") {
+  const Example few(FloatType::bfloat16, {35, 64, 1500, 0, 1.f});
+  const Example many(FloatType::bfloat16, {1100, 16, 300, 0, 1.f});
+  at_every_level([&] {
+    const Top one(few, 700, 1), three(few, 700, 3);
+    CHECK(one.values == three.values);
+    CHECK(one.ids == three.ids);
+    for (std::size_t i = 1; i < one.values.size(); ++i)
+      REQUIRE((i % 700 == 0 || one.values[i] <= one.values[i - 1]));
+    const Top all(many, 300, 2);
+    for (std::size_t t = 0; t < 1100; ++t) {  // all ids: the probabilities add up to one
+      double sum = 0;
+      for (std::size_t i = 0; i < 300; ++i) sum += std::exp(double(all.values[t * 300 + i]));
+      REQUIRE(std::abs(sum - 1) < 1e-5);
+    }
+  });
+}
+
+TEST_CASE("the target's entry among the fused head's top k is its log-prob") {
+  Example example(FloatType::bfloat16, {64, 256, 700, 0, 1.f}, 25);
+  const Top first(example, 1, 1);
+  for (std::size_t t = 0; t < 64; ++t) example.targets[t] = first.ids[t];
+  at_every_level([&] {
+    const Top top(example, 1, 2);
+    CHECK(top.ids == first.ids);
+    for (std::size_t t = 0; t < 64; ++t) {
+      REQUIRE(std::abs(top.values[t] - top.log_probs[t]) <= 4e-6f);
+      REQUIRE(top.values[t] <= 4e-6f);
+    }
+  });
+}
+
+TEST_CASE("a NaN among logits leaves the fused head's ids the same for any number of threads") {
+  Example example(FloatType::float32, {40, 64, 3000, 0, 1.f});
+  for (std::int64_t h = 0; h < 64; ++h) {
+    example.hidden.set(3, h, NAN);
+    example.head.set(17, h, NAN);
+  }
+  at_every_level([&] {
+    const Top one(example, 5, 1), three(example, 5, 3);
+    CHECK(one.ids == three.ids);
+    CHECK(std::isnan(one.values[3 * 5]));
+    for (std::size_t i = 0; i < 5; ++i) CHECK(one.ids[3 * 5 + i] == std::int32_t(i));
+    CHECK(std::ranges::count(one.ids, 17) == 0);
   });
 }
 

@@ -3,11 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace visplay {
 
-/// Largest first, at a tie the lower id; the same whatever order they come in.
+/// Largest first, at a tie the lower id; the same whatever order they come in. NaN is taken as -infinity.
+/// Each that is put in among k costs up to k steps: for small k.
 struct Largest {
+  static constexpr float lowest = -std::numeric_limits<float>::infinity();
+
   float* values;      ///< [k]
   std::int32_t* ids;  ///< [k]
   std::size_t k, count = 0;
@@ -18,6 +22,7 @@ struct Largest {
     return count < k || x > values[k - 1];
   }
   [[gnu::always_inline]] void put(float x, std::int32_t id) {
+    if (x != x) x = lowest;
     std::size_t at = count < k ? count++ : k;
     for (; at > 0 && (x > values[at - 1] || (x == values[at - 1] && id < ids[at - 1])); --at)
       if (at < k) values[at] = values[at - 1], ids[at] = ids[at - 1];

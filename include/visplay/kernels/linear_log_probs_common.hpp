@@ -19,7 +19,7 @@ using linear_log_probs_detail::Passes;
 using linear_log_probs_detail::Plan;
 
 /// Multiplies rows [begin, end) of the head with panels of tokens. `make(tile, row, panel)` gives the
-/// work on a tile, which is done while the next one is multiplied.
+/// work on a tile.
 /// @param chunk   rows whose panels are in `left` while all tokens stream past
 /// @param memory  of Strips, for a chunk
 template <class Tiles, class Work, class T, class Make>

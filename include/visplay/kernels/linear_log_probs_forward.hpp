@@ -64,7 +64,7 @@ class Forward : Common<Tiles, T> {
   void add_slice(std::int64_t s, std::int64_t first, std::int64_t count, int area) const {
     [[maybe_unused]] const typename Tiles::Session session;
     const TokenSums of_slice = sums_of(s);
-    const TopLogits top = tops.from(area * token_block);
+    const TopLogits top = tops.k > 0 ? tops.from(area * token_block) : TopLogits{};
     of_slice.reset(token_block);
     const std::int64_t end = std::min(plan.vocabulary, (s + 1) * slice);
     multiply_head<Tiles, Work>(
@@ -108,18 +108,20 @@ class Forward : Common<Tiles, T> {
     result.entropy[token] = float(entropy_sum - weighted / sum);
     result.sum_squares[token] = float(squares / (sum * sum));
     result.log_sums[token] = float(double(shift) + log_sum);
-    merge_tops(token, t, double(shift) + log_sum, result);
+    merge_tops(token, t, float(chosen), double(shift) + log_sum, result);
   }
 
-  /// What the threads have met, as log-probs.
-  void merge_tops(std::int64_t token, std::int64_t t, double log_sum,
+  /// What the threads have met, as log-probs; the target's logit is `chosen`.
+  void merge_tops(std::int64_t token, std::int64_t t, float chosen, double log_sum,
                   const ForwardResult& result) const {
     const auto k = std::ptrdiff_t(tops.k);
     Largest all{result.top_log_probs + token * k, result.top_ids + token * k, tops.k};
     for (int area = 0; area < threads && k > 0; ++area) {
       const Largest of_thread = tops.of(area * token_block + t);
-      for (std::size_t i = 0; i < of_thread.count; ++i)
-        all.put(of_thread.values[i], of_thread.ids[i]);
+      for (std::size_t i = 0; i < of_thread.count; ++i) {
+        const std::int32_t id = of_thread.ids[i];
+        all.put(id == plan.targets[token] ? chosen : of_thread.values[i], id);
+      }
     }
     for (std::size_t i = 0; i < all.count; ++i)
       all.values[i] = float(double(all.values[i]) - log_sum);

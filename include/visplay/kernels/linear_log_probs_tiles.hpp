@@ -15,7 +15,7 @@ inline namespace VISPLAY_ISA {
 namespace matrix {
 
 using Integers = PackIntegers;
-inline Integers load(const std::int32_t* from) {
+inline Integers load_integers(const std::int32_t* from) {
   Integers p;
   std::memcpy(&p, from, sizeof p);
   return p;
@@ -51,10 +51,10 @@ struct TokenSums {
   }
 };
 
-/// The k largest logits of each token that one thread has met.
+/// The k largest logits of each token that one area (a thread at a time) has met.
 struct TopLogits {
   std::size_t k = 0;                               // 0: not wanted
-  float *values = nullptr, *smallest = nullptr;    // [tokens, k]; [tokens]: what others must exceed
+  float *values = nullptr, *smallest = nullptr;    // [tokens, k]; [tokens]: of a full list
   std::int32_t *ids = nullptr, *counts = nullptr;  // [tokens, k], [tokens]
 
   void reset(std::ptrdiff_t tokens) const {
@@ -93,21 +93,21 @@ class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
     for (int j = 0; j < 2; ++j) {
       const std::ptrdiff_t at = token + j * Pack::lanes;
       const float* column = tile + j * Pack::lanes;
-      Pack largest = visplay::load(column);
+      Pack largest = load(column);
       for (int i = 1; i < rows; ++i) {
-        const Pack z = visplay::load(column + i * Tiles::columns);
+        const Pack z = load(column + i * Tiles::columns);
         largest = select(largest < z, z, largest);
       }
-      const Pack old = visplay::load(sums.shift + at);
+      const Pack old = load(sums.shift + at);
       largest = largest * Pack(scale);
-      if (top.k > 0) add_top(top, at, column, rows, first_row, largest);
+      if (top.k > 0) add_top(top, at, column, rows, first_row, largest, targets);
       shift_[j] = select(old < largest, largest, old);
       const Pack moved = shift_[j] - old, factor = exp(-moved);
-      const Pack sum = visplay::load(sums.sum + at);
+      const Pack sum = load(sums.sum + at);
       sum_[j] = factor * sum;
-      weighted_[j] = factor * (visplay::load(sums.weighted + at) - moved * sum);
-      squares_[j] = factor * factor * visplay::load(sums.squares + at);
-      const Integers row = load(targets + at) - std::int32_t(first_row);
+      weighted_[j] = factor * (load(sums.weighted + at) - moved * sum);
+      squares_[j] = factor * factor * load(sums.squares + at);
+      const Integers row = load_integers(targets + at) - std::int32_t(first_row);
       if (any((row >= 0) & (row < rows)))
         for (int i = 0; i < Pack::lanes; ++i)
           if (row[i] >= 0 && row[i] < rows)
@@ -119,7 +119,7 @@ class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
   void row(int row) {
     const float* at = tile_ + row * Tiles::columns;
     for (int j = 0; j < 2; ++j) {
-      const Pack z = visplay::load(at + j * Pack::lanes) * Pack(scale_) - shift_[j], e = exp(z);
+      const Pack z = load(at + j * Pack::lanes) * Pack(scale_) - shift_[j], e = exp(z);
       sum_[j] = sum_[j] + e;
       weighted_[j] = weighted_[j] + e * z;
       squares_[j] = squares_[j] + e * e;
@@ -143,10 +143,10 @@ class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
   };
 
   void add_top(const TopLogits& top, std::ptrdiff_t token, const float* column, int rows,
-               std::int64_t first_row, const Pack& largest) const {
-    const Pack smallest = visplay::load(top.smallest + token);
+               std::int64_t first_row, const Pack& largest, const std::int32_t* targets) const {
+    const Pack smallest = load(top.smallest + token);
     for (int i = 0; i < Pack::lanes; ++i)
-      if (!(largest.v[i] < smallest.v[i]))  // equal: the lower id may be here
+      if (targets[token + i] >= 0 && !(largest.v[i] < smallest.v[i]))  // equal: the id may be lower
         top.add(token + i, column + i, rows, Tiles::columns, scale_, std::int32_t(first_row));
   }
 
@@ -174,11 +174,11 @@ class GradientTile : public TileWork<GradientTile<Tiles, T>> {
       : TileWork<GradientTile>(rows), tile_(tile), to_(to), stride_(stride), scale_(scale) {
     for (int j = 0; j < 2; ++j) {
       const std::ptrdiff_t at = token + j * Pack::lanes;
-      log_sum_[j] = visplay::load(tokens.log_sum + at);
-      entropy_[j] = visplay::load(tokens.entropy + at);
-      by_log_prob_[j] = visplay::load(tokens.by_log_prob + at);
-      by_entropy_[j] = visplay::load(tokens.by_entropy + at);
-      target_row_[j] = load(tokens.targets + at) - std::int32_t(first_row);
+      log_sum_[j] = load(tokens.log_sum + at);
+      entropy_[j] = load(tokens.entropy + at);
+      by_log_prob_[j] = load(tokens.by_log_prob + at);
+      by_entropy_[j] = load(tokens.by_entropy + at);
+      target_row_[j] = load_integers(tokens.targets + at) - std::int32_t(first_row);
     }
   }
 
@@ -186,7 +186,7 @@ class GradientTile : public TileWork<GradientTile<Tiles, T>> {
     const float* at = tile_ + row * Tiles::columns;
     Pack g[2];
     for (int j = 0; j < 2; ++j) {
-      const Pack log_p = visplay::load(at + j * Pack::lanes) * Pack(scale_) - log_sum_[j];
+      const Pack log_p = load(at + j * Pack::lanes) * Pack(scale_) - log_sum_[j];
       const Pack p = exp(log_p);
       const Pack chosen = select(target_row_[j] == row, by_log_prob_[j], Pack(0.f));
       g[j] = chosen - p * (by_log_prob_[j] + by_entropy_[j] * (log_p + entropy_[j]));

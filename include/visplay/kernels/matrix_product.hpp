@@ -14,7 +14,7 @@
 // threads and from call to call, at one level of instruction set (core/simd_level.hpp). Working memory,
 // kept by the calling thread: 1,024 rows of `left` packed (2 KiB a number of k, 4 as float32) and at most
 // 2.5 MiB a thread. Fewer than 16 rows on the left, neither operand turned: `right` is read once, as it
-// lies, and the order of sums is another.
+// lies, products are of float32 at every level, and the order of sums is another.
 #pragma once
 
 #include <visplay/core/parallel.hpp>

@@ -38,11 +38,11 @@ class StretchTile : public TileWork<StretchTile<Tiles, T>> {
   void row(int row) {
     const float* from = tile_ + row * Tiles::columns;
     float* sums = place_.sums + row * Tiles::columns;
-    Pack sum[2] = {visplay::load(from), visplay::load(from + Pack::lanes)};
+    Pack sum[2] = {load(from), load(from + Pack::lanes)};
     if (!place_.first)
-      for (int j = 0; j < 2; ++j) sum[j] = sum[j] + visplay::load(sums + j * Pack::lanes);
+      for (int j = 0; j < 2; ++j) sum[j] = sum[j] + load(sums + j * Pack::lanes);
     if (!place_.to) return store_two(sums, sum[0], sum[1]);
-    for (int j = 0; j < 2; ++j) sum[j] = sum[j] + visplay::load(place_.bias + j * Pack::lanes);
+    for (int j = 0; j < 2; ++j) sum[j] = sum[j] + load(place_.bias + j * Pack::lanes);
     T* to = place_.to + row * place_.stride;
     if (place_.columns == Tiles::columns)
       store_two(to, sum[0], sum[1]);
@@ -140,7 +140,7 @@ class Product {
     [[maybe_unused]] const typename Tiles::Session session;
     const std::int64_t columns = std::min(chunk, plan.out.columns - column);
     Unit* panels = right + area * chunk * units;
-    float* tile = tiles + area * tile_floats();
+    float* memory = tiles + area * tile_floats();
     const std::int64_t rights = ceil_div(columns, Tiles::columns),
                        lefts = ceil_div(count, Tiles::rows);
     for (std::int64_t s = 0; s < stretches; ++s) {
@@ -151,36 +151,28 @@ class Product {
         return Work(tile, place_of(s, l, r, column, area));
       };
       if constexpr (Tiles::overlaps)
-        stream_left(stretch_of_left, lefts, panels, rights, tile, make);
+        stream_left(stretch_of_left, lefts, panels, rights, memory, make);
       else
-        multiply_panels<Tiles, Work>(stretch_of_left, int(lefts), panels, int(rights), units, tile,
-                                     [&](const float* of, int l, int r) { return make(of, l, r); });
+        multiply_panels<Tiles, Work>(stretch_of_left, int(lefts), panels, int(rights), units,
+                                     memory, make);
     }
   }
 
   /// All products: the right operand's panels stay in the second-level cache, the left one's stream past.
   template <class Make>
   void stream_left(const Unit* lefts_at, std::int64_t lefts, const Unit* panels,
-                   std::int64_t rights, float* tile, const Make& make) const {
+                   std::int64_t rights, float* memory, const Make& make) const {
     const std::int64_t panel_units = Tiles::rows * units;
-    float* other = tile + tile_size;
-    Work work;
+    Overlapped<Tiles, Work> products(memory);
     for (std::int64_t l = 0; l < lefts; ++l) {
       Prefetch next(lefts_at + (l + 1) % lefts * panel_units,
                     panel_units * std::int64_t(sizeof(Unit)),
                     rights * std::max<std::int64_t>(units / 16, 1));
-      for (std::int64_t r = 0; r < rights; ++r) {
-        Tiles::multiply(lefts_at + l * panel_units, panels + r * Tiles::columns * units, units,
-                        tile, [&](int step, int steps) {
-                          work.advance(step, steps);
-                          next.advance();
-                        });
-        work.finish();
-        work = make(tile, l, r);
-        std::swap(tile, other);
-      }
+      for (std::int64_t r = 0; r < rights; ++r)
+        products.multiply(
+            lefts_at + l * panel_units, panels + r * Tiles::columns * units, units,
+            [&](const float* tile) { return make(tile, l, r); }, [&] { next.advance(); });
     }
-    work.finish();
   }
 
   /// Of tile (l, r) of the chunk that begins at `column`.

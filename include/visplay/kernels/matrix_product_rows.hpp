@@ -1,5 +1,5 @@
 // matrix_product for a few rows on the left, as in decoding: the right operand is read once, as it lies,
-// nothing of it is packed. Each sum runs along the lanes, over k in order.
+// nothing of it is packed. Each sum runs along the lanes, over k in order, in float32 at every level.
 #pragma once
 
 #include <visplay/kernels/matrix_product.hpp>
@@ -17,6 +17,7 @@ class FewRows {
   using Plan = matrix_product_detail::Plan;
   using Lanes = Pack::Lanes;
   static constexpr std::int64_t pair = 2 * Pack::lanes;
+  static constexpr std::int64_t stretch = 32 * pair;  // numbers of k that one sum takes up
 
  public:
   /// Fewer than so many rows, and neither operand turned.
@@ -41,8 +42,10 @@ class FewRows {
         store(left_ + row * wide_ + k, Pack(a));
         store(left_ + row * wide_ + k + Pack::lanes, Pack(b));
       }
-    constexpr std::int64_t group = 64;  // rows of the right operand
     const std::int64_t columns = plan_.out.columns;
+    // Rows of the right operand in one task: some tasks a thread.
+    const std::int64_t tasks = 8 * plan_.pool->threads();
+    const std::int64_t group = std::clamp<std::int64_t>(round_up(columns / tasks, 4), 4, 64);
     plan_.pool->run(std::size_t((columns + group - 1) / group), [&](std::size_t i) {
       const std::int64_t begin = std::int64_t(i) * group, end = std::min(begin + group, columns);
       std::int64_t column = begin;
@@ -75,27 +78,28 @@ class FewRows {
     const T* from = static_cast<const T*>(right.data) + column * right.stride;
     const float* left = left_ + row * wide_;
     Lanes sums[rows][columns] = {};
-    const auto step = [&](std::int64_t k) {
-      for (int c = 0; c < columns; ++c) {
-        Lanes a, b;
-        load_pair(from + c * right.stride, k, a, b);
-        for (int r = 0; r < rows; ++r) {
-          sums[r][c] += a * load(left + r * wide_ + k).v;
-          sums[r][c] += b * load(left + r * wide_ + k + Pack::lanes).v;
+    for (std::int64_t k = 0; k < depth_; k += stretch) {
+      Lanes part[rows][columns] = {};
+      for (std::int64_t i = k; i < std::min(k + stretch, depth_); i += pair) {
+        for (int c = 0; c < columns; ++c) {
+          Lanes a, b;
+          load_pair(from + c * right.stride, i, a, b);
+          for (int r = 0; r < rows; ++r) {
+            part[r][c] += a * load(left + r * wide_ + i).v;
+            part[r][c] += b * load(left + r * wide_ + i + Pack::lanes).v;
+          }
+          if (row == 0) fetch_ahead<pair * sizeof(T)>(from + c * right.stride + i);
         }
       }
-    };
-    for (std::int64_t k = 0; k < whole_; k += pair) {
-      for (int c = 0; c < columns && rows == 1; ++c)
-        fetch_ahead<pair * sizeof(T)>(from + c * right.stride + k);
-      step(k);
+      for (int r = 0; r < rows; ++r)
+        for (int c = 0; c < columns; ++c) sums[r][c] += part[r][c];
     }
-    if (whole_ < depth_) step(whole_);
     for (int r = 0; r < rows; ++r)
       for (int c = 0; c < columns; ++c) {
-        float sum = plan_.bias[column + c];
+        float sum = 0;
         for (int i = 0; i < Pack::lanes; ++i) sum += sums[r][c][i];
-        static_cast<T*>(plan_.out.data)[(row + r) * plan_.out.stride + column + c] = T(sum);
+        static_cast<T*>(plan_.out.data)[(row + r) * plan_.out.stride + column + c] =
+            T(sum + plan_.bias[column + c]);
       }
   }
 

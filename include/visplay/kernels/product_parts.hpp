@@ -95,56 +95,96 @@ class Prefetch {
   std::ptrdiff_t lines_, calls_, credit_ = 0;
 };
 
-/// Products of many left panels with one right panel after another. Where tiles overlap with other work,
-/// the work on each tile is done while the next one is multiplied; elsewhere a part of the right panel
-/// stays in the first-level cache while all left panels pass, and the work comes at the end.
+/// Products one after the other, of tiles that overlap with other work: that on each tile is done while
+/// the next one is multiplied.
 template <class Tiles, class Work>
-class Strips {
+class Overlapped {
   using Unit = typename Tiles::Unit;
   static constexpr std::ptrdiff_t tile_size = Tiles::rows * Tiles::columns;
 
  public:
-  /// Floats of working memory for strips of at most so many rows of left panels.
-  static constexpr std::ptrdiff_t floats(std::ptrdiff_t rows) {
-    return Tiles::overlaps ? 2 * tile_size : round_up(rows, Tiles::rows) * Tiles::columns;
-  }
+  static constexpr std::ptrdiff_t floats = 2 * tile_size;  // of working memory
 
-  explicit Strips(float* memory) : tile_(memory), other_(memory + tile_size) {}
-  ~Strips() { work_.finish(); }
-  Strips(const Strips&) = delete;
-  Strips& operator=(const Strips&) = delete;
+  explicit Overlapped(float* memory) : tile_(memory), other_(memory + tile_size) {}
+  ~Overlapped() { work_.finish(); }
+  Overlapped(const Overlapped&) = delete;
+  Overlapped& operator=(const Overlapped&) = delete;
 
-  /// `make(tile, panel)` gives the work on the product with left panel number `panel`; `between()` is
-  /// called at each step over k where tiles overlap with other work.
+  /// `make(tile)` gives the work on the product; `between()` is called at each step over k.
   template <class Make, class Between>
-  void multiply(const Unit* left, int panels, const Unit* right, std::ptrdiff_t units,
-                const Make& make, const Between& between) {
-    if constexpr (Tiles::overlaps) {
-      for (int panel = 0; panel < panels; ++panel) {
-        Tiles::multiply(left + panel * Tiles::rows * units, right, units, tile_,
-                        [&](int step, int steps) {
-                          work_.advance(step, steps);
-                          between();
-                        });
-        work_.finish();
-        work_ = make(tile_, panel);
-        std::swap(tile_, other_);
-      }
-    } else {
-      for (std::ptrdiff_t k = 0; k == 0 || k < units; k += Tiles::depth) {
-        const auto part = [&](int panel) { return left + (panel * units + k) * Tiles::rows; };
-        for (int panel = 0; panel < panels; ++panel)
-          Tiles::multiply(part(panel), right + k * Tiles::columns,
-                          std::min(units - k, Tiles::depth), tile_ + panel * tile_size, k > 0,
-                          part((panel + 1) % panels));
-      }
-      for (int panel = 0; panel < panels; ++panel) make(tile_ + panel * tile_size, panel).finish();
-    }
+  void multiply(const Unit* left, const Unit* right, std::ptrdiff_t units, const Make& make,
+                const Between& between) {
+    Tiles::multiply(left, right, units, tile_, [&](int step, int steps) {
+      work_.advance(step, steps);
+      between();
+    });
+    work_.finish();
+    work_ = make(tile_);
+    std::swap(tile_, other_);
   }
 
  private:
   float *tile_, *other_;
   Work work_;
+};
+
+/// Products of many left panels with one right panel after another. `make(tile, panel)` gives the work on
+/// the product with left panel number `panel`.
+template <class Tiles, class Work, bool overlaps = Tiles::overlaps>
+class Strips {
+  using Unit = typename Tiles::Unit;
+
+ public:
+  /// Floats of working memory for strips of at most so many rows of left panels.
+  static constexpr std::ptrdiff_t floats(std::ptrdiff_t) { return Overlapped<Tiles, Work>::floats; }
+
+  explicit Strips(float* memory) : products_(memory) {}
+
+  /// `between()` is called at each step over k.
+  template <class Make, class Between>
+  void multiply(const Unit* left, int panels, const Unit* right, std::ptrdiff_t units,
+                const Make& make, const Between& between) {
+    for (int panel = 0; panel < panels; ++panel)
+      products_.multiply(
+          left + panel * Tiles::rows * units, right, units,
+          [&](const float* tile) { return make(tile, panel); }, between);
+  }
+
+ private:
+  Overlapped<Tiles, Work> products_;
+};
+
+/// Where nothing overlaps, a part of the right panel stays in the first-level cache while all left panels
+/// pass, and the work comes at the end.
+template <class Tiles, class Work>
+class Strips<Tiles, Work, false> {
+  using Unit = typename Tiles::Unit;
+  static constexpr std::ptrdiff_t tile_size = Tiles::rows * Tiles::columns;
+
+ public:
+  static constexpr std::ptrdiff_t floats(std::ptrdiff_t rows) {
+    return round_up(rows, Tiles::rows) * Tiles::columns;
+  }
+
+  explicit Strips(float* memory) : tiles_(memory) {}
+
+  template <class Make, class Between>
+  void multiply(const Unit* left, int panels, const Unit* right, std::ptrdiff_t units,
+                const Make& make, const Between&) {
+    for (std::ptrdiff_t k = 0; k == 0 || k < units; k += Tiles::depth) {
+      const std::ptrdiff_t wide = std::min(units - k, Tiles::depth);
+      for (int panel = 0; panel < panels; ++panel) {
+        const Unit* part = left + (panel * units + k) * Tiles::rows;
+        const Unit* next = part + (panel + 1 < panels ? units * Tiles::rows : 0);
+        Tiles::multiply(part, right + k * Tiles::columns, wide, tiles_ + panel * tile_size, k > 0,
+                        next);
+      }
+    }
+    for (int panel = 0; panel < panels; ++panel) make(tiles_ + panel * tile_size, panel).finish();
+  }
+
+ private:
+  float* tiles_;
 };
 
 /// All products of panels of the left and the right operand.

@@ -95,7 +95,7 @@ class AddTile : public TileWork<AddTile<Tiles>> {
   AddTile(const float* tile, float* to) : TileWork<AddTile>(Tiles::rows), tile_(tile), to_(to) {}
   void row(int row) {
     for (int i = row * Tiles::columns; i < (row + 1) * Tiles::columns; i += Pack::lanes)
-      store(to_ + i, visplay::load(to_ + i) + visplay::load(tile_ + i));
+      store(to_ + i, load(to_ + i) + load(tile_ + i));
   }
 
  private:
@@ -112,7 +112,7 @@ class StoreTile : public TileWork<StoreTile<Tiles, T>> {
       : TileWork<StoreTile>(rows), tile_(tile), to_(to), stride_(stride), columns_(columns) {}
   void row(int row) {
     const float* from = tile_ + row * Tiles::columns;
-    const Pack a = visplay::load(from), b = visplay::load(from + Pack::lanes);
+    const Pack a = load(from), b = load(from + Pack::lanes);
     T* to = to_ + row * stride_;
     if (columns_ >= Tiles::columns)
       stream_two(to, a, b);

@@ -25,6 +25,9 @@ namespace visplay {
 inline namespace VISPLAY_ISA {
 namespace matrix {
 
+/// Of a right panel, in the first-level cache beside what passes it.
+constexpr std::ptrdiff_t part_bytes = 1 << 14;
+
 /// Two operands of many products: else g++ reads them from memory once more for each, and then loads are
 /// the limit.
 inline void stay_in_registers([[maybe_unused]] Pack& a, [[maybe_unused]] Pack& b) {
@@ -39,14 +42,14 @@ struct FloatTiles {
   using Unit = float;
   static constexpr int rows = Pack::lanes == 16 ? 8 : 4, columns = 2 * Pack::lanes;
   static constexpr bool overlaps = false;
-  static constexpr std::ptrdiff_t chunk = 64, depth = 4 * chunk;
+  static constexpr std::ptrdiff_t chunk = 64, depth = part_bytes / (4 * columns);
   using Left = ByStep<rows>;
   using Right = ByStep<columns>;
 
   struct Session {};
 
-  /// @param adds  to what c holds
-  /// @param next  what comes after `left`, and is fetched meanwhile: as much as `left`
+  /// @param adds  whether to add to what c holds
+  /// @param next  what comes after `left` and is fetched meanwhile: as much as `left`
   static void multiply(const float* left, const float* right, std::ptrdiff_t units, float* c,
                        bool adds, const float* next) {
     for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
@@ -75,7 +78,7 @@ struct PairTiles {
   using Unit = Pair;
   static constexpr int rows = 8, columns = 32;
   static constexpr bool overlaps = false;
-  static constexpr std::ptrdiff_t chunk = 128, depth = 2 * chunk;
+  static constexpr std::ptrdiff_t chunk = 128, depth = part_bytes / (4 * columns);
   using Left = ByStep<rows>;
   using Right = ByStep<columns>;
 

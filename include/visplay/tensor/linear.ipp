@@ -66,7 +66,7 @@ VISPLAY_INLINE TensorList LinearFunction::backward(AutogradContext* ctx, TensorL
 /// Whether our product is the faster one: with AMX beyond a few rows, and where there is no AVX-512, since
 /// without it ATen has no fast product of bfloat16 (docs/kernels.md).
 VISPLAY_INLINE bool takes_our_product(const at::Tensor& x, const at::Tensor& weight) {
-  constexpr std::int64_t fewest_rows = 32;  // below, reading the weight is all there is to do
+  constexpr std::int64_t fewest_rows = 32;  // with AMX; below, ours is not measured there
   const SimdLevel level = simd_level();
   return x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16 &&
          x.device().is_cpu() && weight.device().is_cpu() && x.size(-1) == weight.size(1) &&
