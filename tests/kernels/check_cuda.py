@@ -51,9 +51,12 @@ class Build:
                      toolkit / "include"]
 
     def device(self, source: Path, levels: list[str]) -> str:
-        """What ptxas says of it at these levels. What nvcc makes on its way stays in the folder."""
+        """What ptxas says of it at these levels. What nvcc makes on its way stays in the folder. PTX of the last level
+        is for the processors after it."""
         to = self.folder / f"{source.name}.o"
         code = [f"-gencode=arch={level.replace('sm', 'compute')},code={level}" for level in levels]
+        last = levels[-1].replace("sm", "compute")
+        code.append(f"-gencode=arch={last},code={last}")
         self.objects.append(to)
         return run(self.nvcc, *self.flags, *code, "--threads=2", "-Xptxas=-v", "--keep", "--keep-dir", self.folder,
                    "-c", source, "-o", to).stderr
@@ -161,7 +164,7 @@ def main() -> int:
             found, wrong = registers(build.device(SOURCES / "kernels.cu", LEVELS))
             wrong += without_vectors(build.ptx(SOURCES / "kernels.cu", "sm_90a"))
             build.device(SOURCES / "stream.cu", LEVELS[:1])  # no kernels in it
-            build.device(ROOT / "tests/kernels/cuda_custom_loss.cu", ["sm_90a"])
+            build.device(ROOT / "tests/kernels/cuda_custom_loss.cu", LEVELS)
             program = build.link()
         except subprocess.CalledProcessError as failure:
             print(failure.stderr or failure)

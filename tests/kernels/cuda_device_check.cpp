@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -106,6 +107,22 @@ class Report {
   int failed_ = 0;
 };
 
+/// More work space than there is, which throws (compute-sanitizer tells of it, too), and then a call that
+/// must not hear of it.
+void check_after_error(Report& report, cuda::Stream& stream) {
+  bool thrown = false;
+  try {
+    const cuda::Stream::Space space(stream, std::size_t(1) << 50);
+  } catch (const Error&) {
+    thrown = true;
+  }
+  const OnDevice<float> values(std::vector<float>{1, 2, 3});
+  const OnDevice<std::int64_t> offsets(std::vector<std::int64_t>{0, 3});
+  OnDevice<MaskedSum> sums(1);
+  cuda::masked_sums(values, {}, offsets, sums, stream);
+  report.add("masked_sums after an error", thrown ? std::abs(sums.back()[0].sum - 6) : 1, 0);
+}
+
 void time_log_probs(Report& report, cuda::Stream& stream) {
   const std::size_t rows = 4096, vocabulary = 151936;
   OnDevice<BFloat16> logits(ramp<BFloat16>(rows * vocabulary, 6));
@@ -177,6 +194,7 @@ int run(bool small) {
                             report.add(name, difference, allowed);
                           })
       .all();
+  check_after_error(report, stream);
   if (!small) time_log_probs(report, stream), time_head(report, stream), time_adamw(report, stream);
   std::printf("%d wrong\n", report.failed());
   return report.failed() > 0;

@@ -128,6 +128,65 @@ TEST_CASE(
 
 namespace {
 
+/// Masked logits alone before column 1,000, or after it, or every other one.
+std::vector<float> masked_rows(float masked, std::size_t vocabulary) {
+  auto logits = normals(Rng(9), 3 * vocabulary, 3);
+  for (std::size_t j = 0; j < vocabulary; ++j) {
+    if (j < 1000) logits[j] = masked;
+    if (j >= 1000) logits[vocabulary + j] = masked;
+    if (j % 2 == 0) logits[2 * vocabulary + j] = masked;
+  }
+  return logits;
+}
+
+}  // namespace
+
+TEST_CASE("log_probs: masks of any large negative value give the CPU's results") {
+  const float masked = GENERATE(-1e38f, -3e38f, -std::numeric_limits<float>::max(),
+                                -std::numeric_limits<float>::infinity());
+  const float temperature = GENERATE(0.4f, 1.f);
+  INFO(masked << " at " << temperature);
+  const std::size_t vocabulary = 1027;  // threads of the first row have masked logits alone, too
+  const auto logits = masked_rows(masked, vocabulary);
+  const std::vector<std::int64_t> targets{1001, 5, 7};
+  std::vector<float> cpu[3], cuda[3];
+  for (int i = 0; i < 3; ++i) cpu[i].resize(3), cuda[i].resize(3);
+  ThreadPool pool(1);
+  log_probs(LogitsView<const float>{logits.data(), 3, vocabulary, vocabulary}, targets, temperature,
+            {.log_probs = cpu[0], .entropy = cpu[1], .sum_of_squares = cpu[2]}, pool);
+  run_on_host(3, 64, 1,
+              LogProbsKernel<float>{.logits = in(logits),
+                                    .vocabulary = vocabulary,
+                                    .stride = vocabulary,
+                                    .targets = in(targets),
+                                    .temperature = temperature,
+                                    .log_probs = out(cuda[0]),
+                                    .entropy = out(cuda[1]),
+                                    .sum_of_squares = out(cuda[2])});
+  for (int i = 0; i < 3; ++i)
+    for (std::size_t r = 0; r < 3; ++r) CHECK_THAT(cuda[i][r], WithinAbs(cpu[i][r], 5e-6));
+}
+
+TEST_CASE("log_probs: a row of masked logits alone has no sum, a NaN in one is seen") {
+  const float masked =
+      GENERATE(-std::numeric_limits<float>::max(), -std::numeric_limits<float>::infinity());
+  std::vector<float> logits(2 * 64, masked), log_sums(2), entropy(2);
+  logits[64 + 33] = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<std::int64_t> targets{0, 0};
+  run_on_host(2, 32, 1,
+              LogProbsKernel<float>{.logits = in(logits),
+                                    .vocabulary = 64,
+                                    .stride = 64,
+                                    .targets = in(targets),
+                                    .entropy = out(entropy),
+                                    .log_sum_exp = out(log_sums)});
+  CHECK(log_sums[0] == -std::numeric_limits<float>::infinity());
+  CHECK(std::isnan(entropy[0]));
+  CHECK(std::isnan(log_sums[1]));
+}
+
+namespace {
+
 /// Two tensors in float32 and in the compact form, and their moments; all with an element in front, so
 /// that a tensor may begin where no vector does.
 struct Tensors {

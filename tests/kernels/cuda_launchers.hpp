@@ -89,6 +89,8 @@ class CudaLaunchers {
     check_objective(Gspo{.clip_low = 0.1f, .clip_high = 0.1f});
     check_objective(Tpo{});
     check_objective(OwnReinforce{});
+    check_objective(OwnSequence{});
+    check_objective(OwnSequence{}, TokenTis{.cap = 1.1f});
     check_adamw();
   }
 
@@ -210,21 +212,23 @@ class CudaLaunchers {
     add_(name + " head gradient", difference(d_head_gradient.back(), head_gradient), allowed);
   }
 
-  template <class Loss>
-  void check_objective(const Loss& loss) {
+  template <class Loss, class Correction = NoCorrection>
+  void check_objective(const Loss& loss, const Correction& correction = {}) {
     const Completions c;
     const std::size_t n = 200;
     const std::vector<std::int64_t> groups{0, 2, 4};
     const auto log_prob = normals("log_prob", n, 0.3), old = normals("old", n, 0.3);
-    const auto ref = normals("ref", n, 0.3);
+    const auto ref = normals("ref", n, 0.3), rollout = normals("rollout", n, 0.3);
     std::vector<float> mask(n, 1.f), gradient(n);
     for (std::size_t t = 0; t < n; t += 3) mask[t] = 0;
-    const Objective<Loss> objective{.loss = loss, .kl_coefficient = 0.1f};
+    const Objective<Loss, K3, Correction> objective{
+        .loss = loss, .kl_coefficient = 0.1f, .correction = correction};
     TokenBatch batch{.offsets = c.offsets,
                      .advantages = c.advantages,
                      .log_probs = log_prob,
                      .old_log_probs = old,
                      .ref_log_probs = ref,
+                     .rollout_log_probs = rollout,
                      .mask = mask,
                      .groups = groups};
     const BatchTotals totals = totals_of(batch);
@@ -232,16 +236,18 @@ class CudaLaunchers {
         evaluate(objective, batch, totals, {.log_probs = gradient}, pool_);
     const Memory<std::int64_t> d_offsets(c.offsets), d_groups(groups);
     const Memory<float> d_advantages(c.advantages), d_log_prob(log_prob), d_old(old), d_ref(ref);
-    const Memory<float> d_mask(mask);
+    const Memory<float> d_rollout(rollout), d_mask(mask);
     Memory<float> d_gradient(n);
     batch = {.offsets = d_offsets,
              .advantages = d_advantages,
              .log_probs = d_log_prob,
              .old_log_probs = d_old,
              .ref_log_probs = d_ref,
+             .rollout_log_probs = d_rollout,
              .mask = d_mask,
              .groups = d_groups};
-    const std::string name = "evaluate " + std::string(Loss::name);
+    const std::string name =
+        "evaluate " + std::string(Loss::name) + " " + std::string(Correction::name);
     const BatchTotals ours = cuda::totals_of(batch, stream_);
     add_(name + " totals",
          double(std::abs(ours.tokens - totals.tokens) + ours.groups - totals.groups), 0);

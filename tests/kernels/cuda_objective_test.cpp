@@ -157,6 +157,20 @@ TEST_CASE("an objective on CUDA takes a batch with the least that there can be")
   check_same(by_cuda(objective, batch, totals), by_cpu(objective, batch, totals));
 }
 
+TEST_CASE("a batch on CUDA with every token masked is worth nothing, as on the CPU") {
+  Example example;
+  std::ranges::fill(example.mask, 0.f);
+  const TokenBatch batch = example.batch();
+  for (const bool count_empty : {true, false}) {
+    const BatchTotals totals = totals_of(batch, count_empty);
+    const Results results = by_cuda(Objective<>{}, batch, totals);
+    check_same(results, by_cpu(Objective<>{}, batch, totals));
+    CHECK(results.report.value == 0);
+    CHECK(results.gradient == std::vector<float>(424));
+    check_same(by_cuda(Objective<Gspo>{}, batch, totals), by_cpu(Objective<Gspo>{}, batch, totals));
+  }
+}
+
 TEST_CASE("an objective on CUDA refuses views that do not fit each other") {
   const Example example;
   Results results;

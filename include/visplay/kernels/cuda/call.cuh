@@ -8,7 +8,9 @@
 namespace visplay::cuda {
 
 inline void check_call(cudaError_t status, const char* call) {
-  if (status != cudaSuccess) throw_cuda_error(call, cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  (void)cudaGetLastError();  // the error is told here; whoever asks next has made none
+  throw_cuda_error(call, cudaGetErrorString(status));
 }
 
 }  // namespace visplay::cuda

@@ -16,16 +16,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 #include <vector>
 
 namespace visplay::cuda {
 
 /// An aggregation's weights as a rule that the device applies: each is a power of a length.
+/// Totals without a token: no completion has a weight.
 /// @throws Error if the totals hold no completion, or the constant length is not positive
 [[nodiscard]] inline TokenWeightRule rule_of(const Aggregation& aggregation,
                                              const BatchTotals& totals) {
   using Kind = Aggregation::Kind;
+  if (totals.tokens == 0) return {.of_one = std::numeric_limits<double>::quiet_NaN()};
   TokenWeightRule rule{.of_one = aggregation.weight(1, totals, 1)};
   if (aggregation.kind == Kind::sequence_mean || aggregation.kind == Kind::group_token_mean)
     rule.exponent = 1;

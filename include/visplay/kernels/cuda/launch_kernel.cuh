@@ -4,7 +4,11 @@
 //   #include <visplay/kernels/cuda/launch_kernel.cuh>
 //   VISPLAY_CUDA_OBJECTIVE(MyLoss, visplay::K3, visplay::NoCorrection)
 //
-// With that unit linked, cuda::evaluate (evaluate.hpp) takes Objective<MyLoss>.
+// With that unit linked, cuda::evaluate (evaluate.hpp) takes Objective<MyLoss>. A loss of whole
+// completions takes two lines:
+//
+//   VISPLAY_CUDA_SEQUENCE_LOSS(MyLoss)  // or GROUP_LOSS
+//   VISPLAY_CUDA_COMPLETION_OBJECTIVE(MyLoss, visplay::K3, visplay::NoCorrection)
 #pragma once
 
 #include <visplay/kernels/cuda/call.cuh>
@@ -27,9 +31,11 @@ __global__ void __launch_bounds__(Kernel::threads) run_kernel(const Kernel kerne
 template <class Kernel>
 void launch(const Kernel& kernel, std::size_t blocks, Stream& stream, const char* operation) {
   if (blocks > 0x7FFFFFFF) throw_cuda_error(operation, "more than 2^31 - 1 blocks");
-  const auto handle = static_cast<cudaStream_t>(stream.handle());
-  run_kernel<<<unsigned(blocks), Kernel::threads, 0, handle>>>(kernel);
-  check_call(cudaGetLastError(), operation);
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(unsigned(blocks));
+  config.blockDim = dim3(unsigned(Kernel::threads));
+  config.stream = static_cast<cudaStream_t>(stream.handle());
+  check_call(cudaLaunchKernelEx(&config, run_kernel<Kernel>, kernel), operation);
 }
 
 }  // namespace visplay::cuda
@@ -38,14 +44,12 @@ void launch(const Kernel& kernel, std::size_t blocks, Stream& stream, const char
   template void visplay::cuda::launch<__VA_ARGS__>(const __VA_ARGS__&, std::size_t, Stream&, \
                                                    const char*);
 
-// The kernels of an objective over a token loss; those of whole completions have three.
+// The kernels of an objective over a token loss.
 #define VISPLAY_CUDA_OBJECTIVE(Loss, Kl, Correction) \
   VISPLAY_CUDA_KERNEL(visplay::ObjectiveKernel<visplay::DeviceObjective<Loss, Kl, Correction>>)
-#define VISPLAY_CUDA_SEQUENCE_OBJECTIVE(Loss, Kl, Correction)                                        \
-  VISPLAY_CUDA_OBJECTIVE(Loss, Kl, Correction)                                                       \
-  VISPLAY_CUDA_KERNEL(visplay::CompletionSumsKernel<visplay::DeviceObjective<Loss, Kl, Correction>>) \
-  VISPLAY_CUDA_KERNEL(visplay::SequenceLossKernel<Loss>)
-#define VISPLAY_CUDA_GROUP_OBJECTIVE(Loss, Kl, Correction)                                           \
-  VISPLAY_CUDA_OBJECTIVE(Loss, Kl, Correction)                                                       \
-  VISPLAY_CUDA_KERNEL(visplay::CompletionSumsKernel<visplay::DeviceObjective<Loss, Kl, Correction>>) \
-  VISPLAY_CUDA_KERNEL(visplay::GroupLossKernel<Loss>)
+// Those over a loss of whole completions, which itself is named once, whatever its objectives.
+#define VISPLAY_CUDA_COMPLETION_OBJECTIVE(Loss, Kl, Correction) \
+  VISPLAY_CUDA_OBJECTIVE(Loss, Kl, Correction)                  \
+  VISPLAY_CUDA_KERNEL(visplay::CompletionSumsKernel<visplay::DeviceObjective<Loss, Kl, Correction>>)
+#define VISPLAY_CUDA_SEQUENCE_LOSS(Loss) VISPLAY_CUDA_KERNEL(visplay::SequenceLossKernel<Loss>)
+#define VISPLAY_CUDA_GROUP_LOSS(Loss) VISPLAY_CUDA_KERNEL(visplay::GroupLossKernel<Loss>)

@@ -11,9 +11,13 @@
 namespace visplay::log_probs_detail {
 
 constexpr float nothing = std::numeric_limits<float>::quiet_NaN();
-constexpr float lowest_logit = -3.0e38f;  // below: masked
+constexpr float lowest_logit = -std::numeric_limits<float>::max();  // as -infinity: masked
 
-/// A row's sums in float, of one thread. Before the first logit the reference is the lowest.
+/// log2 of what a sum is scaled by: 2^-150 is zero in float, and a product with -150 is finite.
+VISPLAY_DEVICE inline float bounded_power(float y) { return y < -150.f ? -150.f : y; }
+
+/// A row's sums in float, of one thread. Until a logit counts the reference is the lowest; sums by it are
+/// scaled by zero in the end, which keeps a NaN.
 struct ThreadSums {
   float reference = lowest_logit, sum = 0, weighted = 0, squares = 0;
 
@@ -24,17 +28,13 @@ struct ThreadSums {
     float largest = x[0];
     for (int k = 1; k < n; ++k) largest = x[k] > largest ? x[k] : largest;
     if (largest > reference) {
-      if (reference > lowest_logit) {
-        const float by = (reference - largest) * factor, down = exp2f(by);
-        weighted = down * (weighted + by * sum);
-        sum *= down, squares *= down * down;
-      }
+      const float by = bounded_power((reference - largest) * factor), down = exp2f(by);
+      weighted = down * (weighted + by * sum);
+      sum *= down, squares *= down * down;
       reference = largest;
     }
     for (int k = 0; k < n; ++k) {
-      float y = (x[k] - reference) * factor;
-      y = y < -150.f ? -150.f : y;  // 2^-150 is zero in float, and the product with it finite
-      const float power = exp2f(y);
+      const float y = bounded_power((x[k] - reference) * factor), power = exp2f(y);
       sum += power, weighted += power * y, squares += power * power;
     }
   }
@@ -53,14 +53,11 @@ struct AddSums {
 template <Block B>
 VISPLAY_DEVICE RowSums merge_sums(B& block, const ThreadSums& mine, float factor) {
   const float reference = block_reduce<0>(block, mine.reference, Larger{});
-  SumsInDouble sums;
-  if (mine.sum != 0) {
-    const float by = (mine.reference - reference) * factor;
-    const auto scale = double(exp2f(by));
-    sums = {scale * double(mine.sum),
-            scale * (double(mine.weighted) + double(by) * double(mine.sum)),
-            scale * scale * double(mine.squares)};
-  }
+  const float by = bounded_power((mine.reference - reference) * factor);
+  const double scale = mine.reference > lowest_logit ? double(exp2f(by)) : 0;
+  SumsInDouble sums{scale * double(mine.sum),
+                    scale * (double(mine.weighted) + double(by) * double(mine.sum)),
+                    scale * scale * double(mine.squares)};
   sums = block_reduce<1>(block, sums, AddSums{});
   return {double(reference) * double(factor), sums.sum, sums.weighted, sums.squares};
 }

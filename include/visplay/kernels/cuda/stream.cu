@@ -79,6 +79,9 @@ struct Preference : Owned<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDe
   Preference() {
     check_blas(cublasLtMatmulPreferenceCreate(&handle), "cublasLtMatmulPreferenceCreate");
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, blas_bytes);
+    // Parts of a sum that goes by parts are not rounded to the output's type.
+    set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+        std::uint32_t(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
   }
   template <class T>
   void set(cublasLtMatmulPreferenceAttributes_t which, const T& value) {
@@ -192,6 +195,7 @@ class Product {
                                               preference.handle, 1, &result, &found),
                "cublasLtMatmulAlgoGetHeuristic");
     if (found == 0) throw_cuda_error("cublasLtMatmulAlgoGetHeuristic", "no algorithm fits");
+    check_blas(result.state, "cublasLtMatmulAlgoGetHeuristic");
     if (state.choices.size() >= 64) state.choices.clear();
     state.choices.push_back({shape_, result.algo});
     return result.algo;
