@@ -4,6 +4,9 @@ include_guard()
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 100)
 endif()
+if(NOT DEFINED CMAKE_CUDA_RUNTIME_LIBRARY)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # as CUDA::cudart: one runtime in a program, not two
+endif()
 enable_language(CUDA)
 
 set(cuda_dir "${PROJECT_SOURCE_DIR}/include/visplay/kernels/cuda")

@@ -83,6 +83,21 @@ TEST_CASE("spaces of a stream that live at once share no memory") {
   CHECK(again.data() == once);
 }
 
+TEST_CASE(
+    "work space of a stream grows by a quarter or more, so that slow growth is not many calls") {
+  cuda::SpaceStack spaces;
+  std::vector<std::size_t> sizes;
+  std::byte here[2];
+  const auto take = [&](std::size_t bytes) {
+    (void)spaces.take(
+        bytes, [&](std::size_t size) { return sizes.push_back(size), here; }, [](std::byte*) {});
+    spaces.give_back(bytes);
+  };
+  for (std::size_t bytes = 1000; bytes <= 1500; bytes += 10) take(bytes);
+  take(4000);
+  CHECK(sizes == std::vector<std::size_t>{1000, 1250, 1562, 4000});
+}
+
 TEST_CASE("CUDA launchers refuse what does not fit, in a sentence") {
   cuda::Stream stream;
   std::vector<float> x(12), short_of(2);
@@ -93,6 +108,10 @@ TEST_CASE("CUDA launchers refuse what does not fit, in a sentence") {
   CHECK_REFUSED(cuda::log_probs(logits, targets, 1, {.entropy = short_of}, stream),
                 "expected 3 entropies, got 2");
   CHECK_REFUSED(cuda::log_probs(logits, targets, 1, {.top_k = 1}, stream), "only 0 is built");
+  CHECK_REFUSED(cuda::log_probs(logits, targets, 1, {.top_log_probs = x}, stream),
+                "expected 0 top log-probs, got 12");
+  CHECK_REFUSED(cuda::log_probs(LogitsView<const float>{nullptr, 3, 4, 4}, targets, 1, {}, stream),
+                "3 rows of logits are at null");
   CHECK_REFUSED(
       cuda::log_probs_backward(LogitsView<float>{x.data(), 3, 5, 4}, targets, 1, {}, stream),
       "a vocabulary in 1 ... stride, got 5 of 4");
@@ -112,6 +131,8 @@ TEST_CASE("CUDA launchers refuse what does not fit, in a sentence") {
   const AdamWTensor tensor{x, short_of, x, x};
   CHECK_REFUSED(cuda::adamw_step(std::span(&tensor, 1), {}, stream),
                 "adamw: tensor 0: expected 12 gradients, got 2");
+  const AdamWTensor whole{x, x, x, x};
+  CHECK_REFUSED(cuda::adamw_step(std::span(&whole, 1), {}, nullptr, stream), "got null");
   CHECK_REFUSED(cuda::group_advantages(GroupedSpan{x, offsets}, short_of, 1e-6, stream),
                 "expected 12 advantages, got 2");
 }

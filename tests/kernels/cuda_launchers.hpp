@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <span>
 #include <string>
@@ -53,6 +54,11 @@ template <class A, class B>
   return worst / size;
 }
 
+template <class T>
+[[nodiscard]] bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
 template <class Number>
 constexpr const char* name_of_type = sizeof(Number) == 4 ? "float32" : "bfloat16";
 
@@ -71,6 +77,43 @@ struct Completions {
   std::vector<float> advantages{1, -1, 0.5f, -0.5f};
 };
 
+template <class T>
+using HostVector = std::vector<T>;
+
+/// A fused head as a caller may have it: an odd depth and stride, a first element that no vector begins
+/// at, a float32 gradient of the head, coefficients of entropy.
+template <template <class> class Memory, class Number>
+struct OddHead {
+  static constexpr std::int64_t n = 33, depth = 37, stride = 39, vocabulary = 301;
+  static constexpr std::size_t tokens = n, elements = 1 + n * stride,
+                               head_elements = 1 + vocabulary * stride;
+  Memory<Number> hidden{normals<Number>("odd hidden", elements)};
+  Memory<Number> head{normals<Number>("odd head", head_elements, 0.5)};
+  Memory<std::int64_t> targets{targets_below(tokens, vocabulary)};
+  Memory<float> by{normals("by", tokens)}, by_entropy{normals("by entropy", tokens)};
+  Memory<float> log_prob = Memory<float>(tokens), entropy = Memory<float>(tokens);
+  Memory<float> squares = Memory<float>(tokens), to_head = Memory<float>(head_elements);
+  Memory<Number> to_hidden = Memory<Number>(elements);
+
+  /// @param where  a pool, or a stream and a chunk
+  void run(auto&&... where) {
+    linear_log_probs_with_gradient(
+        {odd(hidden.data(), n), odd(head.data(), vocabulary), targets, 0, 0.8f},
+        {.log_probs = log_prob, .entropy = entropy, .sum_squares = squares},
+        [&](auto, auto) {
+          return LinearLogProbsCoefficients{by, by_entropy};
+        },
+        {writable(odd(to_hidden.data(), n)), writable(odd(to_head.data(), vocabulary))}, where...);
+  }
+
+ private:
+  static FloatMatrix odd(const auto* data, std::int64_t rows) {
+    FloatMatrix m = matrix(data + 1, rows, depth);
+    m.stride = stride;
+    return m;
+  }
+};
+
 /// Of one launcher each; add(name, difference, allowed) takes what they find.
 template <template <class> class Memory>
 class CudaLaunchers {
@@ -85,13 +128,15 @@ class CudaLaunchers {
     check_log_probs<BFloat16>();
     check_head<float>();
     check_head<BFloat16>();
+    check_odd_head<float>();
+    check_odd_head<BFloat16>();
     check_objective(ClippedSurrogate{});
     check_objective(Gspo{.clip_low = 0.1f, .clip_high = 0.1f});
     check_objective(Tpo{});
     check_objective(OwnReinforce{});
     check_objective(OwnSequence{});
     check_objective(OwnSequence{}, TokenTis{.cap = 1.1f});
-    check_adamw();
+    for (const std::size_t at : {0, 1}) check_adamw(at), check_compact_adamw(at);
   }
 
   void check_groups() {
@@ -109,6 +154,14 @@ class CudaLaunchers {
     double sum = 0;
     for (std::size_t i = 9; i < 300; ++i) sum += double(rewards[i]);
     add_("masked_sums", std::abs(d_sums.back()[2].sum - sum), 1e-9);
+    std::vector<float> mask(300);
+    for (std::size_t i = 0; i < 300; i += 3) mask[i] = 1;
+    sum = 0;
+    for (std::size_t i = 9; i < 300; i += 3) sum += double(rewards[i]);
+    const Memory<float> d_mask(mask);
+    cuda::masked_sums(d_rewards, d_mask, d_offsets, d_sums, stream_);
+    const MaskedSum last = d_sums.back()[2];
+    add_("masked_sums of a mask", std::abs(last.sum - sum) + std::abs(last.count - 97), 1e-9);
   }
 
   template <class Number>
@@ -122,9 +175,13 @@ class CudaLaunchers {
     const auto both = [&](Number* data, std::span<const std::int64_t> to,
                           std::span<const float> g_here, std::span<const float> h_here,
                           std::span<float> log_prob, std::span<float> entropy, std::span<float> lse,
-                          auto& where) {
+                          std::span<float> squares, auto& where) {
       log_probs(LogitsView<const Number>{data, rows, vocabulary, stride}, to, temperature,
-                {.log_probs = log_prob, .entropy = entropy, .log_sum_exp = lse}, where);
+                {.log_probs = log_prob,
+                 .entropy = entropy,
+                 .log_sum_exp = lse,
+                 .sum_of_squares = squares},
+                where);
       log_probs_backward(LogitsView<Number>{data, rows, vocabulary, stride}, to, temperature,
                          {.log_sum_exp = lse,
                           .entropy = entropy,
@@ -132,18 +189,19 @@ class CudaLaunchers {
                           .entropy_gradients = h_here},
                          where);
     };
-    std::vector<float> log_prob(rows), entropy(rows), lse(rows);
+    std::vector<float> log_prob(rows), entropy(rows), lse(rows), squares(rows);
     auto gradient = logits;
-    both(gradient.data(), targets, g, h, log_prob, entropy, lse, pool_);
+    both(gradient.data(), targets, g, h, log_prob, entropy, lse, squares, pool_);
 
     Memory<Number> d_logits(logits);
     const Memory<std::int64_t> d_targets(targets);
     const Memory<float> d_g(g), d_h(h);
-    Memory<float> d_log_prob(rows), d_entropy(rows), d_lse(rows);
-    both(d_logits.data(), d_targets, d_g, d_h, d_log_prob, d_entropy, d_lse, stream_);
+    Memory<float> d_log_prob(rows), d_entropy(rows), d_lse(rows), d_squares(rows);
+    both(d_logits.data(), d_targets, d_g, d_h, d_log_prob, d_entropy, d_lse, d_squares, stream_);
     const std::string name = std::string("log_probs ") + name_of_type<Number>;
     add_(name, difference(d_log_prob.back(), log_prob), 1e-6);
     add_(name + " entropy", difference(d_entropy.back(), entropy), 2e-6);
+    add_(name + " sum of squares", difference(d_squares.back(), squares), 2e-6);
     add_(name + " gradient", difference(d_logits.back(), gradient),
          sizeof(Number) == 4 ? 1e-5 : 1. / 128);
   }
@@ -212,6 +270,31 @@ class CudaLaunchers {
     add_(name + " head gradient", difference(d_head_gradient.back(), head_gradient), allowed);
   }
 
+  /// Also with the same bits when asked again.
+  template <class Number>
+  void check_odd_head() {
+    OddHead<HostVector, Number> expected;
+    OddHead<Memory, Number> ours;
+    expected.run(pool_);
+    ours.run(stream_, std::int64_t(96));
+    const std::string name = std::string("odd linear_log_probs ") + name_of_type<Number>;
+    const bool whole = sizeof(Number) == 4;
+    add_(name, difference(ours.log_prob.back(), expected.log_prob), 2e-6);
+    add_(name + " entropy", difference(ours.entropy.back(), expected.entropy), 5e-6);
+    add_(name + " sum of squares", difference(ours.squares.back(), expected.squares), 1e-5);
+    add_(name + " hidden gradient", difference(ours.to_hidden.back(), expected.to_hidden),
+         whole ? 1e-4 : 1. / 64);
+    add_(name + " head gradient", difference(ours.to_head.back(), expected.to_head),
+         whole ? 1e-4 : 1. / 128);
+    const auto log_prob = ours.log_prob.back(), to_head = ours.to_head.back();
+    const auto to_hidden = ours.to_hidden.back();
+    ours.run(stream_, std::int64_t(96));
+    add_(name + " again, results of other bits",
+         !same_bits(ours.log_prob.back(), log_prob) + !same_bits(ours.to_head.back(), to_head) +
+             !same_bits(ours.to_hidden.back(), to_hidden),
+         0);
+  }
+
   template <class Loss, class Correction = NoCorrection>
   void check_objective(const Loss& loss, const Correction& correction = {}) {
     const Completions c;
@@ -257,38 +340,74 @@ class CudaLaunchers {
     add_(name + " gradient", difference(d_gradient.back(), gradient), 1e-5);
   }
 
-  void check_adamw() {
-    const std::size_t n = 9001, blocks = CompactMoments::blocks(n);
-    auto weights = normals("weights", n);
-    const auto gradients = normals("gradients", n);
-    std::vector<float> first(n), second(n);
-    Memory<float> d_weights(weights), d_first(n), d_second(n);
+  /// Two tensors of one memory, from element `at` on; gradients from 0, so that at 1 no vectors fit.
+  void check_adamw(std::size_t at) {
+    const std::size_t n = 9001, small = 70, all = n + small + at;
+    const auto tensors = [&](std::span<float> w, std::span<const float> g, std::span<float> m,
+                             std::span<float> v) {
+      const auto tensor = [&](std::size_t from, std::size_t count, float decay) {
+        return AdamWTensor{w.subspan(at + from, count), g.subspan(from, count),
+                           m.subspan(at + from, count), v.subspan(at + from, count), decay};
+      };
+      return std::array{tensor(0, n, 0.1f), tensor(n, small, 0)};
+    };
+    auto weights = normals("weights", all);
+    const auto gradients = normals("gradients", all);
+    std::vector<float> first(all), second(all);
+    Memory<float> d_weights(weights), d_first(all), d_second(all);
     const Memory<float> d_gradients(gradients);
-    auto short_weights = normals<BFloat16>("weights", n);
-    const auto short_gradients = normals<BFloat16>("gradients", n);
-    CompactMoments moments(n);
-    Memory<BFloat16> d_short(short_weights);
-    const Memory<BFloat16> d_short_gradients(short_gradients);
-    Memory<std::uint8_t> d_codes(n), d_other(n), d_exponents(blocks), d_other_exponents(blocks);
     double norm = 0, d_norm = 0;
     for (std::int64_t step = 1; step <= 2; ++step) {
-      const AdamWStep settings{.step = step, .learning_rate = 1e-2, .max_grad_norm = 1, .key = 5};
-      const std::array tensor{AdamWTensor{weights, gradients, first, second, 0.1f}};
-      const std::array d_tensor{AdamWTensor{d_weights, d_gradients, d_first, d_second, 0.1f}};
-      norm = adamw_step(tensor, settings, pool_);
-      d_norm = cuda::adamw_step(d_tensor, settings, stream_);
-      const std::array compact{CompactAdamWTensor{short_weights, short_gradients, &moments, 0}};
-      const std::array d_compact{cuda::CompactAdamWTensor{
-          d_short, d_short_gradients, d_codes, d_other, d_exponents, d_other_exponents, 0}};
-      adamw_step(compact, settings, pool_);
-      cuda::adamw_step(d_compact, settings, stream_);
+      const AdamWStep settings{.step = step, .learning_rate = 1e-2, .max_grad_norm = 1};
+      norm = adamw_step(tensors(weights, gradients, first, second), settings, pool_);
+      d_norm =
+          cuda::adamw_step(tensors(d_weights, d_gradients, d_first, d_second), settings, stream_);
     }
-    add_("adamw norm", std::abs(norm - d_norm) / norm, 1e-6);
-    add_("adamw float32", difference(d_weights.back(), weights), 1e-6);
-    const auto compact = d_short.back();
+    const std::string name = "adamw float32 at " + std::to_string(at);
+    add_(name + " norm", std::abs(norm - d_norm) / norm, 1e-6);
+    add_(name, difference(d_weights.back(), weights), 1e-6);
+  }
+
+  /// As above.
+  void check_compact_adamw(std::size_t at) {
+    const std::size_t n = 9001, small = 70, all = n + small + at;
+    const std::size_t blocks = CompactMoments::blocks(n);
+    auto weights = normals<BFloat16>("weights", all);
+    const auto gradients = normals<BFloat16>("gradients", all);
+    CompactMoments moments[2] = {CompactMoments(n), CompactMoments(small)};
+    Memory<BFloat16> d_weights(weights);
+    const Memory<BFloat16> d_gradients(gradients);
+    Memory<std::uint8_t> d_codes(all), d_other(all), d_exponents(blocks + 1),
+        d_other_exponents(blocks + 1);
+    const auto part = [&]<class T>(std::span<T> of, bool second, std::size_t from) {
+      return second ? of.subspan(from + n, small) : of.subspan(from, n);
+    };
+    const auto exponents = [&](std::span<std::uint8_t> of, bool second) {
+      return second ? of.subspan(blocks, 1) : of.first(blocks);
+    };
+    const auto tensor = [&](bool second) {
+      return CompactAdamWTensor{part(std::span(weights), second, at),
+                                part(std::span(gradients), second, 0), &moments[second], 0};
+    };
+    const auto d_tensor = [&](bool second) {
+      return cuda::CompactAdamWTensor{part(std::span<BFloat16>(d_weights), second, at),
+                                      part(std::span<const BFloat16>(d_gradients), second, 0),
+                                      part(std::span<std::uint8_t>(d_codes), second, at),
+                                      part(std::span<std::uint8_t>(d_other), second, at),
+                                      exponents(d_exponents, second),
+                                      exponents(d_other_exponents, second),
+                                      0};
+    };
+    for (std::int64_t step = 1; step <= 2; ++step) {
+      const AdamWStep settings{.step = step, .learning_rate = 1e-2, .max_grad_norm = 1, .key = 5};
+      adamw_step(std::array{tensor(false), tensor(true)}, settings, pool_);
+      cuda::adamw_step(std::array{d_tensor(false), d_tensor(true)}, settings, stream_);
+    }
+    const auto ours = d_weights.back();
     std::size_t other = 0;
-    for (std::size_t i = 0; i < n; ++i) other += compact[i].bits != short_weights[i].bits;
-    add_("adamw compact, share of other roundings", double(other) / double(n), 1e-2);
+    for (std::size_t i = 0; i < all; ++i) other += ours[i].bits != weights[i].bits;
+    add_("adamw compact at " + std::to_string(at) + ", share of other roundings",
+         double(other) / double(all), 1e-2);
   }
 
  private:

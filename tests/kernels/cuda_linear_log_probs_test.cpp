@@ -188,6 +188,20 @@ TEST_CASE("CUDA's fused head: a target beyond the vocabulary gives NaN, not a re
   CHECK(std::isfinite(results.log_probs[0]));
 }
 
+TEST_CASE(
+    "CUDA's fused head: an ignored token's hidden state may be NaN but for the head's gradient") {
+  for (const FloatType type : {FloatType::bfloat16, FloatType::float32}) {
+    Example example{.type = type};
+    const Results expected = by_cuda(example, 96);
+    for (std::int64_t c = 0; c < depth; ++c) example.hidden.set(2, c, std::nanf(""));
+    const Results results = by_cuda(example, 96);
+    CHECK(results.log_probs == expected.log_probs);
+    CHECK(results.entropy == expected.entropy);
+    CHECK(results.hidden.bytes == expected.hidden.bytes);
+    for (std::int64_t c = 0; c < depth; ++c) REQUIRE(results.hidden(2, c) == 0);
+  }
+}
+
 TEST_CASE("CUDA's fused head: without tokens the head's gradient is zero") {
   Example example{.type = FloatType::bfloat16};
   Values head(FloatType::bfloat16, vocabulary + padding, depth, 1);

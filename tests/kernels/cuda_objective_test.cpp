@@ -73,9 +73,8 @@ Results by_cuda(const Objective& objective, const TokenBatch& batch, const Batch
   const auto call =
       cuda::objective_call(objective, batch, totals, results.views(), &results.report);
   cuda::HostExecutor executor(1);
-  const std::size_t bytes = cuda::ObjectiveSpace(cuda::Area(), batch.completions()).bytes;
-  cuda::evaluate(executor, call,
-                 cuda::ObjectiveSpace(cuda::Area(executor.space(bytes)), batch.completions()));
+  const std::size_t bytes = cuda::ObjectiveSpace(cuda::Area(), call).bytes;
+  cuda::evaluate(executor, call, cuda::ObjectiveSpace(cuda::Area(executor.space(bytes)), call));
   return results;
 }
 
@@ -136,6 +135,21 @@ TEST_CASE("group losses on CUDA are the CPU's") {
   check_objective(Real{}, TokenTis{});
 }
 
+TEST_CASE("a group on CUDA may have more completions than a block has threads") {
+  Example example;
+  example.offsets = {0}, example.advantages.clear();
+  for (int i = 0; i < 101; ++i) {
+    example.offsets.push_back(example.offsets.back() + (i == 40 ? 0 : 4));
+    example.advantages.push_back(example.ref[std::size_t(i)]);
+  }
+  example.offsets.back() = 424;
+  example.groups = {0, 70, 101};
+  const TokenBatch batch = example.batch();
+  const BatchTotals totals = totals_of(batch);
+  check_same(by_cuda(Objective<Tpo>{}, batch, totals), by_cpu(Objective<Tpo>{}, batch, totals));
+  check_same(by_cuda(Objective<Real>{}, batch, totals), by_cpu(Objective<Real>{}, batch, totals));
+}
+
 TEST_CASE("every aggregation gives CUDA's tokens the CPU's weights") {
   using Kind = Aggregation::Kind;
   for (const Kind kind : {Kind::token_mean, Kind::sequence_mean, Kind::constant, Kind::sequence_sum,
@@ -176,6 +190,13 @@ TEST_CASE("an objective on CUDA refuses views that do not fit each other") {
   Results results;
   TokenBatch batch = example.batch();
   batch.ref_log_probs = {};
-  CHECK_THROWS_AS(cuda::objective_call(Objective<>{}, batch, {6, 424}, results.views(), nullptr),
-                  Error);
+  const auto refused = [&](const TokenBatch& of, ObjectiveReport* report) {
+    CHECK_THROWS_AS(cuda::objective_call(Objective<>{}, of, {6, 424}, results.views(), report),
+                    Error);
+  };
+  refused(batch, &results.report);
+  refused(example.batch(), nullptr);
+  batch = example.batch();
+  batch.groups = batch.groups.first(1);
+  refused(batch, &results.report);
 }

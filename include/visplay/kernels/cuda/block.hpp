@@ -22,8 +22,8 @@
 #include <cstdint>
 #include <type_traits>
 
-// On kernels and what they call: they run on the device alone, or on the host executor.
-// Before a loop over a thread's own array, which must be unrolled to live in registers.
+// VISPLAY_DEVICE: on kernels and what they call, which run on the device alone or on the host executor.
+// VISPLAY_UNROLL: before a loop over a thread's own array, which must be unrolled to live in registers.
 #ifdef __CUDACC__
 #define VISPLAY_DEVICE __device__
 #define VISPLAY_UNROLL _Pragma("unroll")

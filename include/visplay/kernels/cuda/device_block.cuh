@@ -5,6 +5,10 @@
 
 #include <cub/block/block_reduce.cuh>
 
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
 namespace visplay {
 
 template <class T>
@@ -26,6 +30,7 @@ class DeviceBlock {
 
   template <class T>
   __device__ T shuffle_xor(const T& x, int mask) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 4 == 0);
     constexpr int words = sizeof(T) / 4;
     unsigned from[words], to[words];
     memcpy(from, &x, sizeof(T));
@@ -80,6 +85,7 @@ class DeviceBlock {
  private:
   /// What one instruction loads or stores.
   template <int bytes>
+  requires(bytes == 4 || bytes == 8 || bytes == 16)
   using Word =
       std::conditional_t<bytes == 16, uint4, std::conditional_t<bytes == 8, uint2, unsigned>>;
 };

@@ -51,7 +51,8 @@ namespace visplay::cuda {
           .mask = view_of(batch.mask)};
 }
 
-/// @throws Error if sizes do not fit each other; what lies in device memory is not looked at
+/// @throws Error if sizes do not fit each other; what lies in device memory is not looked at: offsets must
+/// rise from 0 to the tokens, borders of groups from 0 to the completions
 inline void check_sizes(const TokenBatch& batch, const ObjectiveGradient& gradient, bool has_kl,
                         bool has_entropy, bool of_tokens) {
   const auto expect = [](std::string_view what, std::size_t got, std::size_t size, bool required) {
@@ -60,6 +61,8 @@ inline void check_sizes(const TokenBatch& batch, const ObjectiveGradient& gradie
   };
   const std::size_t tokens = batch.tokens(), completions = batch.completions();
   check(completions > 0 || tokens == 0, "objective: {} tokens have no offsets", tokens);
+  check(batch.groups.size() != 1 || completions == 0,
+        "objective: one border of groups holds none of {} completions", completions);
   expect("advantages", batch.advantages.size(), completions,
          batch.token_advantages.empty() || !of_tokens);
   expect("token advantages", batch.token_advantages.size(), of_tokens ? tokens : 0, false);
@@ -81,6 +84,7 @@ template <PolicyLoss Loss, TokenLoss Kl, TokenCorrection Correction>
     const BatchTotals& totals, const ObjectiveGradient& gradient, ObjectiveReport* report) {
   check_sizes(batch, gradient, objective.kl_coefficient != 0, objective.entropy_coefficient != 0,
               TokenLoss<Loss>);
+  check(report, "objective: the report goes to memory of the device, got null");
   return {.objective = {objective.loss, objective.kl, objective.kl_coefficient,
                         objective.entropy_coefficient, objective.correction},
           .columns = columns_of(batch),
@@ -98,10 +102,9 @@ void evaluate(const Objective<Loss, Kl, Correction>& objective, const TokenBatch
               const BatchTotals& totals, const ObjectiveGradient& gradient, ObjectiveReport* report,
               Stream& stream) {
   const auto call = objective_call(objective, batch, totals, gradient, report);
-  const std::size_t bytes = ObjectiveSpace(Area(), call.completions()).bytes;
-  const Stream::Space memory(stream, bytes);
+  const Stream::Space memory(stream, ObjectiveSpace(Area(), call).bytes);
   DeviceExecutor executor(stream, "evaluate");
-  evaluate(executor, call, ObjectiveSpace(Area(memory.data()), call.completions()));
+  evaluate(executor, call, ObjectiveSpace(Area(memory.data()), call));
 }
 
 /// Waits for the report.

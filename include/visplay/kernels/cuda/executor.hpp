@@ -1,5 +1,5 @@
 // Executor: who runs kernels and products of matrices for a driver (linear_log_probs_driver.hpp,
-// objective_driver.hpp), and Area, which lays out a driver's work space. device_executor.cuh is the
+// objective_driver.hpp), and Area, which lays out a driver's work space. device_executor.hpp is the
 // GPU's, host_executor.hpp the one that tests run the same drivers with.
 #pragma once
 

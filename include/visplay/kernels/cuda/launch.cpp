@@ -31,8 +31,9 @@ void check_temperature(std::string_view where, float temperature) {
 
 template <class Output>
 void check_no_top_k(std::string_view where, const Output& out) {
-  if constexpr (requires { out.top_k; })
-    check(out.top_k == 0, "{}: top_k is {}; on CUDA only 0 is built", where, out.top_k);
+  check(out.top_k == 0, "{}: top_k is {}; on CUDA only 0 is built", where, out.top_k);
+  check_size(where, "top log-probs", out.top_log_probs.size(), 0);
+  check_size(where, "top ids", out.top_ids.size(), 0);
 }
 
 // log_probs
@@ -42,6 +43,7 @@ void check_logits(const LogitsView<Number>& logits, std::size_t targets, float t
   check(logits.vocabulary > 0 && logits.vocabulary <= logits.stride,
         "log_probs: expected a vocabulary in 1 ... stride, got {} of {}", logits.vocabulary,
         logits.stride);
+  check(logits.data || logits.rows == 0, "log_probs: {} rows of logits are at null", logits.rows);
   check_size("log_probs", "targets", targets, logits.rows);
   check_temperature("log_probs", temperature);
 }
@@ -185,6 +187,7 @@ template <class Tensor>
 void step_all(std::span<const Tensor> tensors, const AdamWStep& step, double* norm,
               Stream& stream) {
   check_tensors(tensors, step);
+  check(norm, "adamw: the norm goes to memory of the device, got null");
   const std::size_t parts = norm_parts(tensors);
   const Stream::Space space(stream, parts * sizeof(double));
   DeviceExecutor executor(stream, "adamw");

@@ -6,9 +6,10 @@
 //
 // All that spans and matrices show is the device's; the structs that hold them are read before a call
 // returns. Calls are asynchronous unless they give a result to the host. Shapes are checked and throw
-// Error before anything runs; what lies in device memory (targets, offsets) is not looked at: targets
-// not below the vocabulary give NaN, offsets must not fall. Results are the same to the bit from call
-// to call on one device: no atomics, fixed orders of sums.
+// Error before anything runs (but for coefficients that a callback gives). What lies in device memory is
+// not looked at: offsets must not fall, targets must be below the vocabulary or negative. The log-prob of
+// one that is not is NaN, its gradient has no meaning. Results are the same to the bit from call to call
+// on one device: no atomics, fixed orders of sums.
 #pragma once
 
 #include <visplay/core/grouped_span.hpp>
@@ -53,7 +54,8 @@ void log_probs_backward(const LogitsView<Float16>& logits, std::span<const std::
                         float temperature, const LogProbGradients& gradients, Stream& stream);
 
 /// As kernels/linear_log_probs.hpp, without top_k, for float32 and bfloat16; the head's gradient is float32
-/// or of the head's type. linear_log_probs_driver.hpp says how it goes and what work space it takes.
+/// or of the head's type. For that, hidden states must be finite, also those of ignored tokens.
+/// linear_log_probs_driver.hpp says how it goes and what work space it takes.
 /// @param chunk  rows of the vocabulary at a time, 0: default_chunk
 void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
                       Stream& stream, std::int64_t chunk = 0);
@@ -63,14 +65,16 @@ void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const
                                const LinearLogProbsGradient& gradient, Stream& stream,
                                std::int64_t chunk = 0);
 /// `coefficients_of` is called once, before the forward pass has run: what it does with log-probs and
-/// entropies has to be on the same stream, such as cuda::evaluate.
+/// entropies has to be on the same stream, such as cuda::evaluate. Coefficients of a wrong size throw Error
+/// once the forward pass has been asked for.
 void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
                                     const LinearLogProbsOutput& output,
                                     const CoefficientsOf& coefficients_of,
                                     const LinearLogProbsGradient& gradient, Stream& stream,
                                     std::int64_t chunk = 0);
 
-/// Work space of these calls, in bytes, for those who give it (Stream::use_space).
+/// Work space of these calls, in bytes, for those who give it (Stream::use_space). What `coefficients_of`
+/// takes comes on top: of cuda::evaluate ObjectiveSpace's bytes, and 256 if it waits for its report.
 [[nodiscard]] std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
                                                  std::int64_t chunk = 0);
 [[nodiscard]] std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,

@@ -92,7 +92,7 @@ struct HeadResultsKernel {
   }
 };
 
-/// What the gradient of a token's logits needs; all zero beyond a reference out of reach: ignored.
+/// What the gradient of a token's logits needs. Nothing reads an ignored token's.
 struct HeadRow {
   log_probs_detail::RowSlope slope;
   float at_target = 0;  ///< what the target has on top
@@ -113,7 +113,6 @@ struct HeadRowsKernel {
         std::size_t(block.index()) * std::size_t(block.threads()) + std::size_t(block.thread());
     if (token >= targets.count) return;
     HeadRow row;
-    row.slope.reference = 3e38f;
     if (block.read(targets, token) >= 0) {
       const double t = double(temperature);
       double a = 0, b = 0, h = 0;
@@ -127,7 +126,8 @@ struct HeadRowsKernel {
   }
 };
 
-/// Block b does token b. @tparam Number  of the slopes; where it is float they may overwrite the logits
+/// Block b does token b; the slopes of an ignored one are zero, whatever its logits.
+/// @tparam Number  of the slopes; where it is float they may overwrite the logits
 template <class Number>
 struct HeadSlopesKernel {
   static constexpr int threads = 128;
@@ -141,10 +141,12 @@ struct HeadSlopesKernel {
   VISPLAY_DEVICE void operator()(B& block) const {
     const auto token = std::size_t(block.index()), begin = token * logits.stride;
     const HeadRow row = block.read(rows, token);
-    // Outside of this row's part of the chunk if the target is in another, or negative.
-    const std::size_t target = begin + std::size_t(block.read(targets, token)) - logits.first;
+    const std::int64_t given = block.read(targets, token);
+    // Outside of this row's part of the chunk if the target is in another.
+    const std::size_t target = begin + std::size_t(given) - logits.first;
     const float factor = log_probs_detail::factor_of(temperature);
     const auto slope = [&](std::size_t i, float x) {
+      if (given < 0) return Number(0.f);
       const float by_all = log_probs_detail::slope_at(row.slope, x * factor);
       return Number(i == target ? by_all + row.at_target : by_all);
     };

@@ -1,6 +1,6 @@
 // The objective on CUDA: the order of its kernels, on any Executor. Lengths and token weights of
 // completions, means and losses of whole completions where the loss needs them, then the tokens.
-// Work space: at most 250 bytes a completion.
+// Work space: 148 bytes a completion, and 2,048 more for a group loss.
 #pragma once
 
 #include <visplay/kernels/cuda/executor.hpp>
@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace visplay::cuda {
 
@@ -30,16 +31,31 @@ struct ObjectiveCall {
   }
 };
 
+template <class Objective>
+using LossOf = std::remove_cvref_t<decltype(Objective::loss)>;
+
+/// Terms that the threads of a group loss keep of each completion.
+template <class Objective>
+constexpr std::size_t terms_each() {
+  if constexpr (Objective::of_tokens || SequenceLoss<LossOf<Objective>>)
+    return 0;
+  else
+    return std::size_t(GroupLossKernel<LossOf<Objective>>::threads);
+}
+
 /// The work space of a call. Its size: that of an Area without data that was laid out.
 struct ObjectiveSpace {
-  ObjectiveSpace(Area area, std::size_t completions)
-      : lengths(area.take<MaskedSum>(completions)),
-        weights(area.take<float>(completions)),
-        sums(area.take<CompletionSums>(completions)),
-        terms(area.take<sequence_detail::Terms>(completions)),
-        losses(area.take<CompletionLoss>(completions)),
-        reports(area.take<ObjectiveReport>(completions)),
-        bytes(area.bytes()) {}
+  template <class Objective>
+  ObjectiveSpace(Area area, const ObjectiveCall<Objective>& call) {
+    const std::size_t completions = call.completions();
+    lengths = area.take<MaskedSum>(completions);
+    weights = area.take<float>(completions);
+    sums = area.take<CompletionSums>(completions);
+    terms = area.take<sequence_detail::Terms>(completions * terms_each<Objective>());
+    losses = area.take<CompletionLoss>(completions);
+    reports = area.take<ObjectiveReport>(completions);
+    bytes = area.bytes();
+  }
 
   GlobalView<MaskedSum> lengths;
   GlobalView<float> weights;
@@ -47,7 +63,7 @@ struct ObjectiveSpace {
   GlobalView<sequence_detail::Terms> terms;
   GlobalView<CompletionLoss> losses;
   GlobalView<ObjectiveReport> reports;
-  std::size_t bytes;
+  std::size_t bytes = 0;
 };
 
 namespace objective_driver_detail {
@@ -55,7 +71,7 @@ namespace objective_driver_detail {
 /// Sequence and group losses: what each completion's is.
 template <Executor E, class Objective>
 void run_losses(E& executor, const ObjectiveCall<Objective>& call, const ObjectiveSpace& space) {
-  using Loss = std::remove_cvref_t<decltype(call.objective.loss)>;
+  using Loss = LossOf<Objective>;
   const std::size_t completions = call.completions();
   executor.run(completions,
                CompletionSumsKernel<Objective>{call.objective, call.columns, space.sums});

@@ -106,7 +106,7 @@ struct SequenceLossKernel {
   }
 };
 
-/// Block g does group g; its first thread alone, since a group is a handful of completions.
+/// Block g does group g. A thread takes every 32nd completion for the variable, over terms of its own.
 template <class Loss>
 struct GroupLossKernel {
   static constexpr int threads = 32;
@@ -114,47 +114,50 @@ struct GroupLossKernel {
   GlobalView<const CompletionSums> sums{};          ///< [B]
   GlobalView<const float> advantages{}, weights{};  ///< [B]
   GlobalView<const std::int64_t> groups{};          ///< [P + 1], or none: one group
-  GlobalView<sequence_detail::Terms> terms{};       ///< [B], work space
+  GlobalView<sequence_detail::Terms> terms{};       ///< [threads, B], work space
   GlobalView<CompletionLoss> losses{};              ///< [B]
 
   template <Block B>
   VISPLAY_DEVICE void operator()(B& block) const {
     using namespace sequence_detail;
-    if (block.thread() != 0) return;
     const GroupRange range = range_of(block, groups, losses.count);
+    const std::size_t mine = std::size_t(block.thread()) * losses.count + range.begin;
     double total = 0;
     std::size_t count = 0;
     for (std::size_t i = range.begin; i < range.end; ++i) {
       const CompletionSums own = block.read(sums, i);
       if (own.length == 0) continue;
       total += double(block.read(weights, i)) * own.policy_weight;
-      block.write(terms, range.begin + count++, terms_of(own, block.read(advantages, i)));
+      block.write(terms, mine + count++, terms_of(own, block.read(advantages, i)));
     }
-    const std::span<const Terms> group(terms.data + range.begin, count);
-    const double value = count > 0 ? total * loss(group).value : 0;
-    for (std::size_t i = range.begin, k = range.begin; i < range.end; ++i) {
-      const CompletionSums own = block.read(sums, i);
-      CompletionLoss result;
-      if (own.length > 0) {
-        if (k == range.begin) result.value = value;
-        result.slope = slope_by(block, group, k++, total, own.length, block.read(weights, i));
+    const std::span<const Terms> group(terms.data + mine, count);
+    for (std::size_t i = range.begin, k = 0; i < range.end; ++i) {
+      const double length = block.read(sums, i).length;
+      if ((i - range.begin) % std::size_t(threads) == std::size_t(block.thread())) {
+        CompletionLoss result;
+        if (length > 0) {
+          const Dual<double> here = loss_by(block, group, mine + k);
+          if (k == 0) result.value = total * here.value;
+          result.slope = slope_of<Loss>(here.derivative, total, length, block.read(weights, i));
+        }
+        block.write(losses, i, result);
       }
-      block.write(losses, i, result);
+      k += length > 0;
     }
   }
 
  private:
-  /// With the mean of terms[k] as the variable.
+  /// With the mean of terms[at] as the variable.
   template <Block B>
-  VISPLAY_DEVICE float slope_by(B& block, std::span<const sequence_detail::Terms> group,
-                                std::size_t k, double total, double length, float weight) const {
-    auto own = block.read(terms, k);
+  VISPLAY_DEVICE Dual<double> loss_by(B& block, std::span<const sequence_detail::Terms> group,
+                                      std::size_t at) const {
+    auto own = block.read(terms, at);
     own.mean = variable(own.mean.value);
-    block.write(terms, k, own);
-    const double derivative = loss(group).derivative;
+    block.write(terms, at, own);
+    const Dual<double> here = loss(group);
     own.mean = detach(own.mean);
-    block.write(terms, k, own);
-    return sequence_detail::slope_of<Loss>(derivative, total, length, weight);
+    block.write(terms, at, own);
+    return here;
   }
 };
 

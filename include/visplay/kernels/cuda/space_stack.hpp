@@ -1,6 +1,7 @@
 // SpaceStack: the work space of a Stream. Spaces nest: the last one taken is the first one given back.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -10,7 +11,8 @@ namespace visplay::cuda {
 /// Throws Error "cuda: <call>: <reason>"; in launch.cpp, since no fmt is where nvcc compiles.
 [[noreturn]] void throw_cuda_error(const char* call, const char* reason);
 
-/// Memory of its own for each depth of nesting, which grows and stays; or pieces of memory given.
+/// Memory of its own for each depth of nesting, which grows by a quarter or more and stays; or pieces of
+/// memory given.
 class SpaceStack {
  public:
   /// @param memory  aligned to 256 bytes; empty: its own again
@@ -55,9 +57,10 @@ class SpaceStack {
     if (own_.size() <= depth_) own_.resize(depth_ + 1);
     std::span<std::byte>& space = own_[depth_];
     if (space.size() < bytes) {
+      const std::size_t size = std::max(bytes, space.size() + space.size() / 4);
       if (space.data()) release(space.data());
       space = {};
-      space = {allocate(bytes), bytes};
+      space = {allocate(size), size};
     }
     return space.data();
   }
