@@ -73,26 +73,19 @@ class FewRows {
   }
 
   template <int rows, int columns>
+  using Sums = Lanes[rows][columns];
+
+  template <int rows, int columns>
   void multiply(std::int64_t row, std::int64_t column) const {
     const FloatMatrix& right = plan_.right.matrix;
     const T* from = static_cast<const T*>(right.data) + column * right.stride;
     const float* left = left_ + row * wide_;
-    Lanes sums[rows][columns] = {};
-    for (std::int64_t k = 0; k < depth_; k += stretch) {
-      Lanes part[rows][columns] = {};
-      for (std::int64_t i = k; i < std::min(k + stretch, depth_); i += pair) {
-        for (int c = 0; c < columns; ++c) {
-          Lanes a, b;
-          load_pair(from + c * right.stride, i, a, b);
-          for (int r = 0; r < rows; ++r) {
-            part[r][c] += a * load(left + r * wide_ + i).v;
-            part[r][c] += b * load(left + r * wide_ + i + Pack::lanes).v;
-          }
-          if (row == 0) fetch_ahead<pair * sizeof(T)>(from + c * right.stride + i);
-        }
-      }
-      for (int r = 0; r < rows; ++r)
-        for (int c = 0; c < columns; ++c) sums[r][c] += part[r][c];
+    Sums<rows, columns> sums = {};
+    for (std::int64_t k = 0; k < whole_; k += stretch)
+      add_stretch(from, left, k, std::min(k + stretch, whole_), sums);
+    if (whole_ < depth_) {
+      const auto load_right = [&](const T* at, Lanes& a, Lanes& b) { load_pair(at, whole_, a, b); };
+      add(from, left + whole_, load_right, sums);
     }
     for (int r = 0; r < rows; ++r)
       for (int c = 0; c < columns; ++c) {
@@ -101,6 +94,36 @@ class FewRows {
         static_cast<T*>(plan_.out.data)[(row + r) * plan_.out.stride + column + c] =
             T(sum + plan_.bias[column + c]);
       }
+  }
+
+  /// Numbers [k, end). A function of its own: there its sums are all that needs registers.
+  template <int rows, int columns>
+  [[gnu::noinline]] void add_stretch(const T* from, const float* left, std::int64_t k,
+                                     std::int64_t end, Sums<rows, columns>& sums) const {
+    const std::int64_t stride = plan_.right.matrix.stride;
+    Sums<rows, columns> part = {};
+    for (; k < end; k += pair) {
+      for (int c = 0; c < columns && rows == 1; ++c)
+        fetch_ahead<pair * sizeof(T)>(from + c * stride + k);
+      const auto load_right = [&](const T* at, Lanes& a, Lanes& b) { load_two(at + k, a, b); };
+      add(from, left + k, load_right, part);
+    }
+    for (int r = 0; r < rows; ++r)
+      for (int c = 0; c < columns; ++c) sums[r][c] += part[r][c];
+  }
+
+  /// Two packs of each row.
+  template <int rows, int columns, class Load>
+  void add(const T* from, const float* left, const Load& load_right,
+           Sums<rows, columns>& sums) const {
+    for (int c = 0; c < columns; ++c) {
+      Lanes a, b;
+      load_right(from + c * plan_.right.matrix.stride, a, b);
+      for (int r = 0; r < rows; ++r) {
+        sums[r][c] += a * load(left + r * wide_).v;
+        sums[r][c] += b * load(left + r * wide_ + Pack::lanes).v;
+      }
+    }
   }
 
   const Plan& plan_;
