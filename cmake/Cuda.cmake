@@ -1,6 +1,9 @@
 # visplay::cuda: the kernels of include/visplay/kernels/cuda, compiled by nvcc for CMAKE_CUDA_ARCHITECTURES
 # (Ampere, Hopper and Blackwell unless set), and their launchers. Links cudart and cuBLASLt, no libtorch.
 include_guard()
+if(CMAKE_VERSION VERSION_LESS 3.31)
+  message(FATAL_ERROR "visplay: VISPLAY_CUDA needs CMake 3.31, expected by nvcc 13 in C++20; this is ${CMAKE_VERSION}")
+endif()
 if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 100)
 endif()
