@@ -65,7 +65,11 @@ const auto atens = [](const at::Tensor& x, const at::Tensor& weight) {
 
 void shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"N", "in", "out", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
-  b->Args({1012, 2048, 11008, 2})->Args({1012, 11008, 2048, 2})->Args({3968, 1280, 3420, 2})->Args({1, 2048, 11008, 2})->Args({4, 2048, 11008, 2});
+  b->Args({1012, 2048, 11008, 2})
+      ->Args({1012, 11008, 2048, 2})
+      ->Args({3968, 1280, 3420, 2})
+      ->Args({1, 2048, 11008, 2})
+      ->Args({4, 2048, 11008, 2});
 }
 BENCHMARK_CAPTURE(run, ours, false, ours)->Name("linear")->Apply(shapes);
 BENCHMARK_CAPTURE(run, atens, false, atens)->Name("aten_linear")->Apply(shapes);
