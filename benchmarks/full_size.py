@@ -104,10 +104,10 @@ def peer(options, model, picture):
 
     with torch.inference_mode():
         first = seconds(1)
-        rest = seconds(options.new) - first
+        rest = seconds(options.new) - first if options.new > 1 else 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"loaded in {loaded:.2f} s; prompt {ids.shape[1]} tokens in {first:.2f} s ({ids.shape[1] / first:.1f} tokens/s); "
-          f"decoded {options.new - 1} tokens in {rest:.2f} s ({(options.new - 1) / rest:.2f} tokens/s); peak {peak:.2f} GiB")
+          f"decoded {options.new - 1} tokens in {rest:.2f} s ({(options.new - 1) / (rest or 1):.2f} tokens/s); peak {peak:.2f} GiB")
 
 
 def train(options, model, picture, work):
