@@ -14,6 +14,8 @@
 #include <cmath>
 #include <vector>
 
+#include <support/token_columns.hpp>
+
 using namespace visplay;
 using Catch::Matchers::WithinAbs;
 using Catch::Matchers::WithinRel;
@@ -21,11 +23,9 @@ using Catch::Matchers::WithinRel;
 namespace {
 
 /// Six completions of two groups, two of them without a kept token.
-struct Example {
-  std::vector<std::int64_t> offsets{0, 0, 3, 150, 151, 420, 424}, groups{0, 3, 6};
-  std::vector<float> advantages, old, log_probs, ref, rollout, mask, entropy, weights;
-
+struct Example : testing::TokenColumns {
   Example() {
+    offsets = {0, 0, 3, 150, 151, 420, 424}, groups = {0, 3, 6};
     Rng rng(3);
     const auto add = [&](std::vector<float>& to, double x) { to.push_back(float(x)); };
     for (int i = 0; i < 6; ++i) add(advantages, rng.normal());
@@ -38,18 +38,6 @@ struct Example {
       add(entropy, rng.uniform());
       add(weights, 0.5 + rng.uniform());
     }
-  }
-  [[nodiscard]] TokenBatch batch() const {
-    return {.offsets = offsets,
-            .advantages = advantages,
-            .log_probs = log_probs,
-            .old_log_probs = old,
-            .ref_log_probs = ref,
-            .rollout_log_probs = rollout,
-            .entropy = entropy,
-            .weights = weights,
-            .mask = mask,
-            .groups = groups};
   }
 };
 
