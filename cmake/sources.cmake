@@ -185,6 +185,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/largest.hpp
     kernels/linear_log_probs.hpp
     kernels/linear_log_probs_backward.hpp
+    kernels/linear_log_probs_checks.hpp
     kernels/linear_log_probs_common.hpp
     kernels/linear_log_probs_forward.hpp
     kernels/linear_log_probs_pass.hpp

@@ -119,14 +119,15 @@ TEST_CASE("CUDA launchers refuse what does not fit, in a sentence") {
   LinearLogProbsInput head{testing::matrix(x.data(), 3, 4), testing::matrix(x.data(), 3, 4),
                            targets};
   CHECK_REFUSED(cuda::linear_log_probs(head, {.log_probs = short_of}, stream),
-                "expected 3 log_probs, got 2");
+                "expected 3 numbers for log_probs, got 2");
   const LinearLogProbsGradient wrong{testing::writable(testing::matrix(x.data(), 2, 4)), {}};
   CHECK_REFUSED(cuda::linear_log_probs_backward(head, x, {}, {}, wrong, stream),
                 "expected a gradient 3 x 4 for hidden, got 2 x 4");
   head.vocabulary = 4;
   CHECK_REFUSED(cuda::linear_log_probs(head, {}, stream), "at most the head's 3 rows, got 4");
+  head.vocabulary = 0;
   head.hidden.type = head.head.type = FloatType::float16;
-  CHECK_REFUSED(cuda::linear_log_probs(head, {}, stream), "both float32 or both bfloat16");
+  CHECK_REFUSED(cuda::linear_log_probs(head, {}, stream), "float32 or bfloat16");
 
   const AdamWTensor tensor{x, short_of, x, x};
   CHECK_REFUSED(cuda::adamw_step(std::span(&tensor, 1), {}, stream),

@@ -5,6 +5,7 @@
 #include <visplay/kernels/cuda/linear_log_probs_driver.hpp>
 #include <visplay/kernels/cuda/log_probs_kernel.hpp>
 #include <visplay/kernels/cuda/space_stack.hpp>
+#include <visplay/kernels/linear_log_probs_checks.hpp>
 
 #include <cmath>
 #include <string_view>
@@ -97,49 +98,15 @@ void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> ta
 
 // linear_log_probs
 
-void check_matrix(const FloatMatrix& m, std::string_view name) {
-  check(m.rows >= 0 && m.columns >= 0 && m.stride >= m.columns && (m.data || m.rows == 0),
-        "linear_log_probs: {} is no matrix: {} x {}, stride {}", name, m.rows, m.columns, m.stride);
-}
+using linear_log_probs_detail::check_size;
 
-void check_input(const LinearLogProbsInput& in) {
-  check_matrix(in.hidden, "hidden");
-  check_matrix(in.head, "head");
-  check(in.hidden.columns == in.head.columns && in.hidden.columns > 0 &&
-            in.hidden.type == in.head.type && in.hidden.type != FloatType::float16,
-        "linear_log_probs: expected hidden [N, H] and head [V, H], both float32 or both bfloat16, "
-        "got {} of H {} and {} of H {}",
-        name_of(in.hidden.type), in.hidden.columns, name_of(in.head.type), in.head.columns);
-  check(in.head.rows > 0 && in.vocabulary >= 0 && in.vocabulary <= in.head.rows,
-        "linear_log_probs: expected a vocabulary of at most the head's {} rows, got {}",
-        in.head.rows, in.vocabulary);
-  check_size("linear_log_probs", "targets, one a hidden state", in.targets.size(),
-             std::size_t(in.hidden.rows));
-  check_temperature("linear_log_probs", in.temperature);
-}
-
-void check_per_token(const LinearLogProbsInput& in, std::string_view what, std::size_t got,
-                     bool optional = true) {
-  check_size("linear_log_probs", what, got, in.targets.size(), optional);
-}
-
-void check_output(const LinearLogProbsInput& in, const LinearLogProbsOutput& out) {
-  check_per_token(in, "log_probs", out.log_probs.size());
-  check_per_token(in, "entropies", out.entropy.size());
-  check_per_token(in, "sums of squares", out.sum_squares.size());
-  check_per_token(in, "log-sums", out.log_sums.size());
+void check_head_output(const LinearLogProbsInput& in, const LinearLogProbsOutput& out) {
+  linear_log_probs_detail::check_output(in, out);
   check_no_top_k("linear_log_probs", out);
 }
 
-void check_gradient(const MutableFloatMatrix& m, const FloatMatrix& of, std::string_view name) {
-  check(!m.data || (m.rows == of.rows && m.columns == of.columns && m.stride >= m.columns),
-        "linear_log_probs: expected a gradient {} x {} for {}, got {} x {}, stride {}", of.rows,
-        of.columns, name, m.rows, m.columns, m.stride);
-}
-
-void check_gradients(const LinearLogProbsInput& in, const LinearLogProbsGradient& gradient) {
-  check_gradient(gradient.hidden, in.hidden, "hidden");
-  check_gradient(gradient.head, in.head, "head");
+void check_head_gradient_type(const LinearLogProbsInput& in,
+                              const LinearLogProbsGradient& gradient) {
   check(!gradient.head.data || gradient.head.type == in.head.type ||
             gradient.head.type == FloatType::float32,
         "linear_log_probs: on CUDA the head's gradient is float32 or {}, got {}",
@@ -147,12 +114,14 @@ void check_gradients(const LinearLogProbsInput& in, const LinearLogProbsGradient
 }
 
 void check_coefficients(const LinearLogProbsInput& in, const LinearLogProbsCoefficients& by) {
-  check_per_token(in, "coefficients of log-probs", by.log_probs.size());
-  check_per_token(in, "coefficients of entropies", by.entropy.size());
+  check_size(by.log_probs.size(), in, "coefficients of log-probs");
+  check_size(by.entropy.size(), in, "coefficients of entropies");
 }
 
 HeadPlan checked_plan(const LinearLogProbsInput& input, std::int64_t chunk) {
-  check_input(input);
+  linear_log_probs_detail::check_input(input);
+  check(input.hidden.type != FloatType::float16,
+        "linear_log_probs: on CUDA float32 or bfloat16, got {}", name_of(input.hidden.type));
   check(chunk >= 0, "linear_log_probs: expected a chunk of 0 or more rows, got {}", chunk);
   return {input, chunk};
 }
@@ -243,7 +212,7 @@ VISPLAY_LOG_PROBS_OF(Float16)
 void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
                       Stream& stream, std::int64_t chunk) {
   const HeadPlan plan = checked_plan(input, chunk);
-  check_output(input, output);
+  check_head_output(input, output);
   const Stream::Space memory(stream, HeadSpace(Area(), plan).bytes);
   DeviceExecutor executor(stream, "linear_log_probs");
   linear_log_probs(executor, plan, output, HeadSpace(Area(memory.data()), plan));
@@ -255,10 +224,10 @@ void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const
                                const LinearLogProbsGradient& gradient, Stream& stream,
                                std::int64_t chunk) {
   const HeadPlan plan = checked_plan(input, chunk);
-  check_gradients(input, gradient);
-  check_coefficients(input, coefficients);
-  check_per_token(input, "log-sums", log_sums.size(), false);
-  check_per_token(input, "entropies", entropy.size(), coefficients.entropy.empty());
+  linear_log_probs_detail::check_backward(input, log_sums.size(), entropy.size(), coefficients,
+                                          gradient);
+  check_size(entropy.size(), input, "entropies");
+  check_head_gradient_type(input, gradient);
   const Stream::Space memory(stream, HeadSpace(Area(), plan, gradient).bytes);
   DeviceExecutor executor(stream, "linear_log_probs_backward");
   linear_log_probs_backward(executor, plan, log_sums, entropy, coefficients, gradient,
@@ -271,8 +240,10 @@ void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
                                     const LinearLogProbsGradient& gradient, Stream& stream,
                                     std::int64_t chunk) {
   const HeadPlan plan = checked_plan(input, chunk);
-  check_output(input, output);
-  check_gradients(input, gradient);
+  check_head_output(input, output);
+  linear_log_probs_detail::check_gradient(gradient.hidden, input.hidden, "hidden");
+  linear_log_probs_detail::check_gradient(gradient.head, input.head, "head");
+  check_head_gradient_type(input, gradient);
   const Stream::Space memory(stream, HeadSpace(Area(), plan, gradient).bytes);
   DeviceExecutor executor(stream, "linear_log_probs_with_gradient");
   linear_log_probs_with_gradient(executor, plan, output, coefficients_of, gradient,
