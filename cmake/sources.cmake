@@ -129,6 +129,7 @@ set(VISPLAY_CORE_HEADERS
     loss/log_prob_losses.hpp
     loss/objective.hpp
     loss/presets.hpp
+    loss/ratio_bounds.hpp
     loss/ratio_losses.hpp
     loss/sequence_correction.hpp
     loss/sequence_loss.hpp

@@ -18,6 +18,7 @@
 #include <visplay/kernels/objective_report.hpp>
 #include <visplay/kernels/objective_stock.hpp>
 #include <visplay/loss/objective.hpp>
+#include <visplay/loss/ratio_bounds.hpp>
 #include <visplay/loss/token_batch.hpp>
 
 #include <algorithm>
@@ -202,12 +203,12 @@ class Evaluation {
     }
     /// All tokens of a completion whose ratio is clipped: as verl counts them.
     void count_clipped(const Terms& terms, const CompletionTokens& completion) {
-      if constexpr (requires(const Loss& loss) { loss.clip_low, loss.clip_high; }) {
+      if constexpr (BoundsRatio<Loss>) {
         const double ratio = std::exp(terms.mean.value), advantage = terms.advantage.value;
-        const Loss& loss = all_.objective_.loss;
+        const RatioBounds bounds = ratio_bounds(all_.objective_.loss);
         const auto tokens = double(completion.length);
-        if (ratio < 1 - double(loss.clip_low) && advantage < 0) report_.clipped_low += tokens;
-        if (ratio > 1 + double(loss.clip_high) && advantage > 0) report_.clipped_high += tokens;
+        if (ratio < double(bounds.low) && advantage < 0) report_.clipped_low += tokens;
+        if (ratio > double(bounds.high) && advantage > 0) report_.clipped_high += tokens;
       }
     }
 

@@ -12,6 +12,7 @@
 #include <visplay/kernels/objective_report.hpp>
 #include <visplay/kernels/pack_sum.hpp>
 #include <visplay/loss/objective.hpp>
+#include <visplay/loss/ratio_bounds.hpp>
 
 #include <cstddef>
 #include <type_traits>
@@ -113,21 +114,14 @@ struct Clipped {
 };
 template <class Loss>
 Clipped clipped(const Loss& loss, const Pack& ratio, const Pack& advantage) {
-  const Pack one(1.f), zero(0.f);
-  const auto outside = [&](const Pack& low, const Pack& high) -> Clipped {
-    return {select((ratio < low) & (advantage < zero), one, zero),
-            select((high < ratio) & (zero < advantage), one, zero)};
-  };
-  if constexpr (!TokenLoss<Loss>)
+  if constexpr (TokenLoss<Loss> && BoundsRatio<Loss>) {
+    const Pack one(1.f), zero(0.f);
+    const RatioBounds bounds = ratio_bounds(loss);
+    return {select((ratio < Pack(bounds.low)) & (advantage < zero), one, zero),
+            select((Pack(bounds.high) < ratio) & (zero < advantage), one, zero)};
+  } else {
     return {};
-  else if constexpr (requires { loss.clip_low, loss.clip_high; })
-    return outside(1 - loss.clip_low, 1 + loss.clip_high);
-  else if constexpr (requires { loss.clip_high; })
-    return outside(zero, 1 + loss.clip_high);
-  else if constexpr (requires { loss.floor, loss.cap; })
-    return outside(loss.floor, loss.cap);
-  else
-    return {};
+  }
 }
 
 template <class Objective>

@@ -2,6 +2,8 @@
 // that trainers log (TRL's and verl's names in brackets).
 #pragma once
 
+#include <visplay/core/macros.hpp>
+
 namespace visplay {
 
 /// Of a batch or a part of one; parts add up. Tokens that the mask takes out are not in it.
@@ -26,7 +28,7 @@ struct ObjectiveReport {
   [[nodiscard]] double clip_fraction_high() const { return per_token(clipped_high); }
   [[nodiscard]] double clip_fraction() const { return per_token(clipped_low + clipped_high); }
 
-  ObjectiveReport& operator+=(const ObjectiveReport& part) {
+  VISPLAY_HD ObjectiveReport& operator+=(const ObjectiveReport& part) {
     value += part.value;
     tokens += part.tokens;
     ratio_sum += part.ratio_sum;

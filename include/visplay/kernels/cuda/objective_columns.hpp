@@ -6,6 +6,7 @@
 #include <visplay/kernels/cuda/block.hpp>
 #include <visplay/kernels/objective_report.hpp>
 #include <visplay/loss/correction.hpp>
+#include <visplay/loss/ratio_bounds.hpp>
 #include <visplay/loss/sequence_loss.hpp>
 #include <visplay/loss/token_loss.hpp>
 
@@ -83,29 +84,18 @@ struct DeviceObjective {
 template <class Loss>
 VISPLAY_DEVICE void count_clipped(const Loss& loss, double ratio, double advantage, double tokens,
                                   auto& report) {
-  const auto outside = [&](double low, double high) {
-    if (ratio < low && advantage < 0) report.clipped_low += tokens;
-    if (ratio > high && advantage > 0) report.clipped_high += tokens;
-  };
-  if constexpr (requires { loss.clip_low, loss.clip_high; })
-    outside(double(1 - loss.clip_low), double(1 + loss.clip_high));
-  else if constexpr (requires { loss.clip_high; })
-    outside(0, double(1 + loss.clip_high));
-  else if constexpr (requires { loss.floor, loss.cap; })
-    outside(double(loss.floor), double(loss.cap));
+  if constexpr (BoundsRatio<Loss>) {
+    const RatioBounds bounds = ratio_bounds(loss);
+    if (ratio < double(bounds.low) && advantage < 0) report.clipped_low += tokens;
+    if (ratio > double(bounds.high) && advantage > 0) report.clipped_high += tokens;
+  }
 }
 
 struct AddReports {
   VISPLAY_DEVICE ObjectiveReport operator()(const ObjectiveReport& a,
                                             const ObjectiveReport& b) const {
-    return {a.value + b.value,
-            a.tokens + b.tokens,
-            a.ratio_sum + b.ratio_sum,
-            a.log_ratio_sum + b.log_ratio_sum,
-            a.kl_sum + b.kl_sum,
-            a.entropy_sum + b.entropy_sum,
-            a.clipped_low + b.clipped_low,
-            a.clipped_high + b.clipped_high};
+    ObjectiveReport sum = a;
+    return sum += b;
   }
 };
 
