@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     fuzz::require(sum == parameter_count(config), "the inventory has the counted parameters");
     const ModelConfig written = parse_model_config(model_config_json(config), "written");
-    fuzz::require(written.text == config.text && written.tokens == config.tokens,
+    fuzz::require(written.text == config.text && written.tokens == config.tokens &&
+                      written.eos_ids == config.eos_ids,
                   "a config is written and read back");
     const ModelConfig half =
         parse_model_config(config_json_beside_weights(config.source, DType::bf16, true), "half");

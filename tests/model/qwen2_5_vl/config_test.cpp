@@ -171,7 +171,9 @@ TEST_CASE("eos ids come from generation_config.json, else from config.json") {
 }
 
 TEST_CASE("a config written for a new model reads back equal") {
-  for (const char* patch : {"{}", to_7b, to_mimo}) {
+  for (const char* patch : {"{}", to_7b, to_mimo, R"({"pad_token_id": 449})",
+                            R"({"eos_token_id": [151645, 151643]})"}) {
+    CAPTURE(patch);
     const ModelConfig config = changed(patch);
     const ModelConfig again = parse_model_config(model_config_json(config), "written");
     CHECK(again.text == config.text);

@@ -335,12 +335,14 @@ VISPLAY_INLINE std::string model_config_json(const ModelConfig& config) {
                    {"use_sliding_window", false},
                    {"torch_dtype", "float32"},
                    {"bos_token_id", tokens.bos},
-                   {"eos_token_id", config.eos_ids.front()},
+                   {"eos_token_id", config.eos_ids},
                    {"vision_start_token_id", tokens.vision_start},
                    {"vision_end_token_id", tokens.vision_end},
                    {"vision_token_id", tokens.vision_pad},
                    {"image_token_id", tokens.image},
                    {"video_token_id", tokens.video}};
+  if (config.eos_ids.size() == 1) json["eos_token_id"] = config.eos_ids.front();
+  if (tokens.pad != tokens.bos) json["pad_token_id"] = tokens.pad;
   json["rope_scaling"] = {{"type", "mrope"}, {"mrope_section", text.mrope_section}};
   json["vision_config"] = detail::vision_json(config.vision);
   return json.dump(2) + "\n";
