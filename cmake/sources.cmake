@@ -152,6 +152,7 @@ set(VISPLAY_CORE_HEADERS
     world/scene.hpp
     world/split.hpp
     kernels/adamw.hpp
+    kernels/adamw_checks.hpp
     kernels/adamw_formula.hpp
     kernels/adamw_pass.hpp
     kernels/attention.hpp
@@ -193,6 +194,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/linear_log_probs_plan.hpp
     kernels/linear_log_probs_tiles.hpp
     kernels/log_probs.hpp
+    kernels/log_probs_checks.hpp
     kernels/log_probs_formula.hpp
     kernels/log_probs_pass.hpp
     kernels/masked_sum.hpp

@@ -3,6 +3,7 @@
 
 #include <visplay/core/error.hpp>
 #include <visplay/kernels/adamw.hpp>
+#include <visplay/kernels/adamw_checks.hpp>
 #include <visplay/kernels/adamw_pass.hpp>
 
 #include <cmath>
@@ -43,31 +44,18 @@ std::vector<Task> tasks_of(std::span<const Tensor> tensors) {
   return tasks;
 }
 
-VISPLAY_INLINE void check_size(std::size_t tensor, std::string_view what, std::size_t size,
-                               std::size_t expected) {
-  check(size == expected, "adamw: tensor {}: expected {} {}, got {}", tensor, expected, what, size);
-}
-
 VISPLAY_INLINE void check_tensor(std::size_t i, const AdamWTensor& tensor) {
-  check_size(i, "first moments", tensor.first.size(), tensor.weights.size());
-  check_size(i, "second moments", tensor.second.size(), tensor.weights.size());
+  check_moments(i, tensor.weights.size(), tensor);
 }
-
 VISPLAY_INLINE void check_tensor(std::size_t i, const CompactAdamWTensor& tensor) {
   check(tensor.moments != nullptr, "adamw: tensor {} has no moments", i);
-  const CompactMoments& moments = *tensor.moments;
-  const std::size_t n = tensor.weights.size(), blocks = CompactMoments::blocks(n);
-  check_size(i, "first moments", moments.first.size(), n);
-  check_size(i, "second moments", moments.second.size(), n);
-  check_size(i, "first exponents", moments.first_exponents.size(), blocks);
-  check_size(i, "second exponents", moments.second_exponents.size(), blocks);
+  check_compact_moments(i, tensor.weights.size(), *tensor.moments);
 }
 
 template <class Tensor>
 void check_tensors(std::span<const Tensor> tensors) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    if (!tensors[i].gradients.empty())
-      check_size(i, "gradients", tensors[i].gradients.size(), tensors[i].weights.size());
+    check_gradients(i, tensors[i]);
     check_tensor(i, tensors[i]);
   }
 }
@@ -144,8 +132,7 @@ template <class Tensor, class Squares>
 double step_all(std::span<const Tensor> tensors, const AdamWStep& step, Squares squares,
                 ThreadPool& pool) {
   check_tensors(tensors);
-  check(step.step >= 1 && step.step < (std::int64_t(1) << 32),
-        "adamw: expected a step in [1, 2^32), got {}", step.step);
+  check_step(step);
   const auto tasks = tasks_of(tensors);
   const double norm = norm_of(tensors, std::span<const Task>(tasks), squares, pool);
   if (!std::isfinite(norm)) return norm;

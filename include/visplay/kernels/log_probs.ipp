@@ -3,6 +3,7 @@
 
 #include <visplay/core/error.hpp>
 #include <visplay/kernels/log_probs.hpp>
+#include <visplay/kernels/log_probs_checks.hpp>
 #include <visplay/kernels/log_probs_pass.hpp>
 
 #include <algorithm>
@@ -29,25 +30,11 @@ LogProbPasses<Number> passes() {
 }
 
 template <class Number>
-void check_logits(const LogitsView<Number>& logits, std::span<const std::int64_t> targets,
-                  float temperature) {
-  check(logits.vocabulary > 0 && logits.vocabulary <= logits.stride,
-        "log_probs: expected a vocabulary in 1 ... stride, got {} of {}", logits.vocabulary,
-        logits.stride);
-  check(targets.size() == logits.rows, "log_probs: expected {} targets, got {}", logits.rows,
-        targets.size());
-  check(temperature > 0 && temperature < std::numeric_limits<float>::infinity(),
-        "log_probs: expected a temperature above 0, got {}", temperature);
+void check_targets(const LogitsView<Number>& logits, std::span<const std::int64_t> targets) {
   for (std::size_t row = 0; row < targets.size(); ++row)
     check(targets[row] < std::int64_t(logits.vocabulary),
           "log_probs: row {}: target {} is not below the vocabulary's {}", row, targets[row],
           logits.vocabulary);
-}
-
-VISPLAY_INLINE void check_rows(std::string_view what, std::size_t size, std::size_t expected,
-                               bool optional) {
-  check((optional && size == 0) || size == expected, "log_probs: expected {} {}, got {}", expected,
-        what, size);
 }
 
 /// Rows that a thread takes at a time: about 64 Ki logits.
@@ -102,15 +89,9 @@ class Forward {
 template <class Number>
 void forward(const LogitsView<const Number>& logits, std::span<const std::int64_t> targets,
              float temperature, const LogProbOutputs& out, ThreadPool& pool) {
-  check_logits(logits, targets, temperature);
-  check_rows("log-probs", out.log_probs.size(), logits.rows, true);
-  check_rows("entropies", out.entropy.size(), logits.rows, true);
-  check_rows("log-sum-exps", out.log_sum_exp.size(), logits.rows, true);
-  check_rows("sums of squares", out.sum_of_squares.size(), logits.rows, true);
-  check(out.top_k <= logits.vocabulary, "log_probs: top_k is {} of a vocabulary of {}", out.top_k,
-        logits.vocabulary);
-  check_rows("top log-probs", out.top_log_probs.size(), logits.rows * out.top_k, false);
-  check_rows("top ids", out.top_ids.size(), logits.rows * out.top_k, false);
+  check_logits(logits, targets.size(), temperature);
+  check_targets(logits, targets);
+  check_output(out, logits.rows, logits.vocabulary);
   parallel_for(pool, logits.rows, rows_at_a_time(logits.vocabulary),
                Forward<Number>(logits, targets, temperature, out));
 }
@@ -118,12 +99,10 @@ void forward(const LogitsView<const Number>& logits, std::span<const std::int64_
 template <class Number>
 void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> targets,
               float temperature, const LogProbGradients& given, ThreadPool& pool) {
-  check_logits(logits, targets, temperature);
-  check_rows("log-sum-exps", given.log_sum_exp.size(), logits.rows, false);
-  check_rows("gradients of log-probs", given.log_prob_gradients.size(), logits.rows, false);
-  check_rows("gradients of entropies", given.entropy_gradients.size(), logits.rows, true);
+  check_logits(logits, targets.size(), temperature);
+  check_targets(logits, targets);
+  check_gradients(given, logits.rows);
   const bool has_entropy = !given.entropy_gradients.empty();
-  if (has_entropy) check_rows("entropies", given.entropy.size(), logits.rows, false);
   const LogProbPasses<Number> use = passes<Number>();
   const float factor = factor_of(temperature);
   const auto one = [&](std::size_t row) {

@@ -1,13 +1,15 @@
 // Bodies of launch.hpp: checks, work space, drivers. A unit of visplay::cuda, for any compiler of C++20.
-#include <visplay/core/error.hpp>
-#include <visplay/kernels/cuda/device_executor.hpp>
 #include <visplay/kernels/cuda/launch.hpp>
+
+#include <visplay/core/error.hpp>
+#include <visplay/kernels/adamw_checks.hpp>
+#include <visplay/kernels/cuda/device_executor.hpp>
 #include <visplay/kernels/cuda/linear_log_probs_driver.hpp>
 #include <visplay/kernels/cuda/log_probs_kernel.hpp>
 #include <visplay/kernels/cuda/space_stack.hpp>
 #include <visplay/kernels/linear_log_probs_checks.hpp>
+#include <visplay/kernels/log_probs_checks.hpp>
 
-#include <cmath>
 #include <string_view>
 #include <vector>
 
@@ -25,42 +27,19 @@ void check_size(std::string_view where, std::string_view what, std::size_t got,
         what, got);
 }
 
-void check_temperature(std::string_view where, float temperature) {
-  check(temperature > 0 && std::isfinite(temperature),
-        "{}: expected a finite temperature above 0, got {}", where, temperature);
-}
-
 template <class Output>
 void check_no_top_k(std::string_view where, const Output& out) {
   check(out.top_k == 0, "{}: top_k is {}; on CUDA only 0 is built", where, out.top_k);
-  check_size(where, "top log-probs", out.top_log_probs.size(), 0);
-  check_size(where, "top ids", out.top_ids.size(), 0);
 }
 
 // log_probs
 
 template <class Number>
-void check_logits(const LogitsView<Number>& logits, std::size_t targets, float temperature) {
-  check(logits.vocabulary > 0 && logits.vocabulary <= logits.stride,
-        "log_probs: expected a vocabulary in 1 ... stride, got {} of {}", logits.vocabulary,
-        logits.stride);
-  check(logits.data || logits.rows == 0, "log_probs: {} rows of logits are at null", logits.rows);
-  check_size("log_probs", "targets", targets, logits.rows);
-  check_temperature("log_probs", temperature);
-}
-
-template <class Number>
 void forward(const LogitsView<const Number>& logits, std::span<const std::int64_t> targets,
              float temperature, const LogProbOutputs& out, Stream& stream) {
-  check_logits(logits, targets.size(), temperature);
-  const auto optional = [&](std::string_view what, std::size_t got) {
-    check_size("log_probs", what, got, logits.rows, true);
-  };
-  optional("log-probs", out.log_probs.size());
-  optional("entropies", out.entropy.size());
-  optional("log-sum-exps", out.log_sum_exp.size());
-  optional("sums of squares", out.sum_of_squares.size());
+  log_probs_detail::check_logits(logits, targets.size(), temperature);
   check_no_top_k("log_probs", out);
+  log_probs_detail::check_output(out, logits.rows, logits.vocabulary);
   DeviceExecutor(stream, "log_probs")
       .run(logits.rows, LogProbsKernel<Number>{.logits = {logits.data, logits.rows * logits.stride},
                                                .vocabulary = logits.vocabulary,
@@ -76,13 +55,8 @@ void forward(const LogitsView<const Number>& logits, std::span<const std::int64_
 template <class Number>
 void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> targets,
               float temperature, const LogProbGradients& given, Stream& stream) {
-  check_logits(logits, targets.size(), temperature);
-  const bool has_entropy = !given.entropy_gradients.empty();
-  check_size("log_probs", "log-sum-exps", given.log_sum_exp.size(), logits.rows);
-  check_size("log_probs", "gradients of log-probs", given.log_prob_gradients.size(), logits.rows);
-  check_size("log_probs", "gradients of entropies", given.entropy_gradients.size(), logits.rows,
-             true);
-  if (has_entropy) check_size("log_probs", "entropies", given.entropy.size(), logits.rows);
+  log_probs_detail::check_logits(logits, targets.size(), temperature);
+  log_probs_detail::check_gradients(given, logits.rows);
   DeviceExecutor(stream, "log_probs_backward")
       .run(logits.rows,
            LogProbsBackwardKernel<Number>{.logits = {logits.data, logits.rows * logits.stride},
@@ -101,8 +75,8 @@ void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> ta
 using linear_log_probs_detail::check_size;
 
 void check_head_output(const LinearLogProbsInput& in, const LinearLogProbsOutput& out) {
-  linear_log_probs_detail::check_output(in, out);
   check_no_top_k("linear_log_probs", out);
+  linear_log_probs_detail::check_output(in, out);
 }
 
 void check_head_gradient_type(const LinearLogProbsInput& in,
@@ -128,28 +102,20 @@ HeadPlan checked_plan(const LinearLogProbsInput& input, std::int64_t chunk) {
 
 // adamw
 
-void check_tensor(std::size_t i, std::string_view what, std::size_t got, std::size_t expected) {
-  check(got == expected, "adamw: tensor {}: expected {} {}, got {}", i, expected, what, got);
+void check_tensor(std::size_t i, const AdamWTensor& t) {
+  adamw_detail::check_moments(i, t.weights.size(), t);
 }
-
-void check_moments(std::size_t, const AdamWTensor&) {}
-void check_moments(std::size_t i, const CompactAdamWTensor& t) {
-  const std::size_t blocks = CompactMoments::blocks(t.weights.size());
-  check_tensor(i, "first exponents", t.first_exponents.size(), blocks);
-  check_tensor(i, "second exponents", t.second_exponents.size(), blocks);
+void check_tensor(std::size_t i, const CompactAdamWTensor& t) {
+  adamw_detail::check_compact_moments(i, t.weights.size(), t);
 }
 
 template <class Tensor>
 void check_tensors(std::span<const Tensor> tensors, const AdamWStep& step) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const std::size_t n = tensors[i].weights.size();
-    if (!tensors[i].gradients.empty()) check_tensor(i, "gradients", tensors[i].gradients.size(), n);
-    check_tensor(i, "first moments", tensors[i].first.size(), n);
-    check_tensor(i, "second moments", tensors[i].second.size(), n);
-    check_moments(i, tensors[i]);
+    adamw_detail::check_gradients(i, tensors[i]);
+    check_tensor(i, tensors[i]);
   }
-  check(step.step >= 1 && step.step < (std::int64_t(1) << 32),
-        "adamw: expected a step in [1, 2^32), got {}", step.step);
+  adamw_detail::check_step(step);
 }
 
 template <class Tensor>
