@@ -72,11 +72,7 @@ inline float sum_of_lanes(const Lanes& x) {
 
 /// How y = c x - r is rounded once at most: as a fused multiply-add, or from a difference of logits.
 struct Reference {
-#if defined(__FMA__)
-  static constexpr bool fused = true;
-#else
-  static constexpr bool fused = false;
-#endif
+  static constexpr bool fused = multiply_add_rounds_once;
   float value = 0;  ///< fused: r, else r / c
 
   static Reference of(float logit, float factor) { return {fused ? logit * factor : logit}; }
@@ -84,7 +80,7 @@ struct Reference {
     return fused ? double(value) : double(value) * double(factor);
   }
   [[nodiscard]] Lanes y_of(const Lanes& x, float factor) const {
-    return fused ? x * factor - value : (x - value) * factor;
+    return fused ? multiply_add(x, Lanes{} + factor, Lanes{} - value) : (x - value) * factor;
   }
 };
 

@@ -16,11 +16,19 @@ constexpr bool scales_powers =
 constexpr bool scales_powers = false;
 #endif
 
+#if defined(__AVX512F__) || (defined(__AVX2__) && defined(__FMA__))
+constexpr bool multiply_add_rounds_once = true;
+#else
+constexpr bool multiply_add_rounds_once = false;
+#endif
+
 /// a b + c, rounded once where there is such an instruction, whatever the unit's floating-point flags.
 inline Pack::Lanes multiply_add(const Pack::Lanes& a, const Pack::Lanes& b, const Pack::Lanes& c) {
-#if defined(__AVX512F__) && !defined(__clang__)
+#if defined(__AVX512F__)
   constexpr int as_it_is = 4;
   return __builtin_ia32_vfmaddps512_mask(a, b, c, (unsigned short)(-1), as_it_is);
+#elif defined(__AVX2__) && defined(__FMA__)
+  return __builtin_ia32_vfmaddps256(a, b, c);
 #else
   return a * b + c;
 #endif
