@@ -163,6 +163,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/block_random_lanes.hpp
     kernels/cuda/adamw_driver.hpp
     kernels/cuda/adamw_kernel.hpp
+    kernels/cuda/batch.hpp
     kernels/cuda/block.hpp
     kernels/cuda/device_executor.hpp
     kernels/cuda/evaluate.hpp
@@ -182,6 +183,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/cuda/sequence_kernel.hpp
     kernels/cuda/space_stack.hpp
     kernels/cuda/stream.hpp
+    kernels/cuda/top_logits.hpp
     kernels/float_matrix.hpp
     kernels/lanes.hpp
     kernels/largest.hpp

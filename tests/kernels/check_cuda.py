@@ -29,7 +29,7 @@ ENTRY = re.compile(r"\.entry (\w+)\(")
 # Bodies of the CPU's library that the device check calls; as they are for any processor.
 CORE = ["core/error", "core/huge_buffer", "core/parallel", "core/simd_level", "kernels/adamw", "kernels/log_probs",
         "kernels/linear_log_probs", "kernels/objective", "kernels/objective_stock"]
-VECTORS = ["AdamWKernel", "CompactAdamWKernel", "HeadSlopesKernel", "HeadSumsKernel", "LogProbsBackwardKernel",
+VECTORS = ["AdamWKernel", "CompactAdamWKernel", "HeadSlopesKernel", "HeadSumsKernel", "HeadTopKernel", "LogProbsBackwardKernel",
            "LogProbsKernel", "SquaresKernel"]
 
 
@@ -86,6 +86,7 @@ def name_of(symbol: str) -> str:
     name = run("c++filt", symbol).stdout.strip().partition("run_kernel<")[2].rpartition(">(")[0]
     for word in ("visplay::", "cuda::"):
         name = name.replace(word, "")
+    name = re.sub(r"^Batch<(.*?) ?>$", r"\1", name.strip()).replace(", false>", ">").replace(", true>", ", top k>")
     name = re.sub(r"DeviceObjective<(\w+), K3, NoCorrection>", r"\1", name)
     return re.sub(r"DeviceObjective<(\w+), K3, (\w+)>", r"\1, \2", name).replace(" >", ">").strip()
 

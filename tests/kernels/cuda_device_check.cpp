@@ -135,6 +135,13 @@ void time_log_probs(Report& report, cuda::Stream& stream) {
     cuda::log_probs(view, targets, 1,
                     {.log_probs = log_prob, .entropy = entropy, .log_sum_exp = lse}, stream);
   });
+  OnDevice<float> top(rows * 20);
+  OnDevice<std::int32_t> ids(rows * 20);
+  report.time("log_probs bfloat16, its top 20", bytes / 1e9, "GB/s", [&] {
+    cuda::log_probs(view, targets, 1,
+                    {.log_probs = log_prob, .top_k = 20, .top_log_probs = top, .top_ids = ids},
+                    stream);
+  });
   report.time("log_probs_backward bfloat16 [4096, 151936]", 2 * bytes / 1e9, "GB/s", [&] {
     cuda::log_probs_backward(LogitsView<BFloat16>{logits.data(), rows, vocabulary, vocabulary},
                              targets, 1, {.log_sum_exp = lse, .log_prob_gradients = g}, stream);
@@ -160,6 +167,12 @@ void time_head(Report& report, cuda::Stream& stream) {
           cuda::linear_log_probs(
               in, {.log_probs = log_prob, .entropy = entropy, .log_sums = log_sums}, stream, chunk);
         });
+  OnDevice<float> top(tokens * 20);
+  OnDevice<std::int32_t> ids(tokens * 20);
+  report.time("linear_log_probs, its top 20", work, "TFLOP/s", [&] {
+    cuda::linear_log_probs(
+        in, {.log_probs = log_prob, .top_k = 20, .top_log_probs = top, .top_ids = ids}, stream);
+  });
   for (const std::int64_t chunk : {1024, 2048, 4096})
     report.time("linear_log_probs_backward / " + std::to_string(chunk), 3 * work, "TFLOP/s", [&] {
       cuda::linear_log_probs_backward(in, log_sums, entropy, {.log_probs = by},
@@ -176,6 +189,15 @@ void time_adamw(Report& report, cuda::Stream& stream) {
   const std::array tensor{AdamWTensor{weights, gradients, first, second, 0}};
   report.time("adamw_step float32, 300 Mi", 32 * double(n) / 1e9, "GB/s",
               [&] { cuda::adamw_step(tensor, {}, norm.data(), stream); });
+  std::vector<AdamWTensor> small;
+  constexpr std::size_t some = 2048;
+  for (std::size_t i = 0; i < 1000; ++i) {
+    const auto part = [&]<class T>(std::span<T> of) { return of.subspan(i * some, some); };
+    small.push_back({part(std::span<float>(weights)), part(std::span<const float>(gradients)),
+                     part(std::span<float>(first)), part(std::span<float>(second)), 0});
+  }
+  report.time("adamw_step float32, 1,000 tensors of 2,048", 32 * 1000 * some / 1e9, "GB/s",
+              [&] { cuda::adamw_step(small, {}, norm.data(), stream); });
   OnDevice<BFloat16> short_weights(n), short_gradients(n);
   OnDevice<std::uint8_t> codes(n), other_codes(n), exponents(CompactMoments::blocks(n)),
       other_exponents(CompactMoments::blocks(n));

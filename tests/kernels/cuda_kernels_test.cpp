@@ -167,6 +167,87 @@ TEST_CASE("log_probs: masks of any large negative value give the CPU's results")
     for (std::size_t r = 0; r < 3; ++r) CHECK_THAT(cuda[i][r], WithinAbs(cpu[i][r], 5e-6));
 }
 
+TEST_CASE("log_probs: a masked target has the CPU's gradient") {
+  const float masked =
+      GENERATE(-1e38f, -std::numeric_limits<float>::max(), -std::numeric_limits<float>::infinity());
+  const float temperature = GENERATE(0.25f, 1.f);
+  std::vector<float> logits = normals(Rng(3), 64), lse(1), entropy(1);
+  logits[5] = masked;
+  const std::vector<std::int64_t> targets{5};
+  const std::vector<float> g{0.5f}, h{0.25f};
+  ThreadPool pool(1);
+  log_probs(LogitsView<const float>{logits.data(), 1, 64, 64}, targets, temperature,
+            {.entropy = entropy, .log_sum_exp = lse}, pool);
+  auto expected = logits;
+  log_probs_backward(
+      LogitsView<float>{expected.data(), 1, 64, 64}, targets, temperature,
+      {.log_sum_exp = lse, .entropy = entropy, .log_prob_gradients = g, .entropy_gradients = h},
+      pool);
+  run_on_host(1, 32, 1,
+              LogProbsBackwardKernel<float>{.logits = out(logits),
+                                            .vocabulary = 64,
+                                            .stride = 64,
+                                            .targets = in(targets),
+                                            .temperature = temperature,
+                                            .entropy = in(entropy),
+                                            .log_sum_exp = in(lse),
+                                            .log_prob_gradients = in(g),
+                                            .entropy_gradients = in(h)});
+  CHECK_THAT(expected[5], WithinAbs(0.5 / double(temperature), 1e-6));
+  for (std::size_t j = 0; j < 64; ++j) CHECK_THAT(logits[j], WithinAbs(expected[j], 1e-6));
+}
+
+TEMPLATE_TEST_CASE("log_probs: the top k are the CPU's, ties, NaN and masked ones included", "",
+                   float, BFloat16, Float16) {
+  const std::size_t rows = 5, vocabulary = 301, stride = GENERATE(304, 305);
+  auto values = normals(Rng(4), rows * stride, 2);
+  for (std::size_t j = 0; j < vocabulary; ++j) {
+    values[j] = float(j % 3);  // ties
+    if (j % 50 != 7) values[2 * stride + j] = -std::numeric_limits<float>::infinity();
+    values[3 * stride + j] = j % 2 == 0 ? 0.f : -0.f;  // equal
+    values[4 * stride + j] = float(j);                 // each larger than the one before
+  }
+  const auto logits = as<TestType>(values);
+  const std::vector<std::int64_t> targets{3, -1, 7, 0, 300};
+  for (const std::size_t k : {std::size_t(1), std::size_t(20), vocabulary}) {
+    std::vector<float> cpu(rows * k), cuda(rows * k, 7.f);
+    std::vector<std::int32_t> cpu_ids(rows * k), ids(rows * k, 7);
+    ThreadPool pool(1);
+    log_probs(LogitsView<const TestType>{logits.data(), rows, vocabulary, stride}, targets, 0.7f,
+              {.top_k = k, .top_log_probs = cpu, .top_ids = cpu_ids}, pool);
+    run_on_host(int(rows), 64, 2,
+                LogProbsKernel<TestType, true>{.logits = in(logits),
+                                               .vocabulary = vocabulary,
+                                               .stride = stride,
+                                               .targets = in(targets),
+                                               .temperature = 0.7f,
+                                               .top_k = k,
+                                               .top_log_probs = out(cuda),
+                                               .top_ids = out(ids)});
+    CHECK(ids == cpu_ids);
+    for (std::size_t i = 0; i < cuda.size(); ++i)
+      if (!(cuda[i] == cpu[i] || std::abs(cuda[i] - cpu[i]) < 2e-6f * (1 + std::abs(cpu[i]))))
+        FAIL("k " << k << ", place " << i << ": " << cuda[i] << " for " << cpu[i]);
+  }
+}
+
+TEST_CASE("log_probs: among the top k NaN is -infinity, at a tie the lower id first") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> logits{nan, -std::numeric_limits<float>::infinity(), 1, nan, -5, 1, 2};
+  const std::vector<std::int64_t> targets{0};
+  std::vector<float> values(7);
+  std::vector<std::int32_t> ids(7);
+  run_on_host(1, 32, 2,
+              LogProbsKernel<float, true>{.logits = in(logits),
+                                          .vocabulary = 7,
+                                          .stride = 7,
+                                          .targets = in(targets),
+                                          .top_k = 7,
+                                          .top_log_probs = out(values),
+                                          .top_ids = out(ids)});
+  CHECK(ids == std::vector<std::int32_t>{6, 2, 5, 4, 0, 1, 3});
+}
+
 TEST_CASE("log_probs: a row of masked logits alone has no sum, a NaN in one is seen") {
   const float masked =
       GENERATE(-std::numeric_limits<float>::max(), -std::numeric_limits<float>::infinity());
@@ -273,6 +354,51 @@ TEST_CASE("AdamW: norm, clipping, float32 and compact steps are the CPU's") {
     CHECK(cuda.moments[t].second_exponents == cpu.moments[t].second_exponents);
   }
   CHECK(different < Tensors::sizes[0] / 100);
+}
+
+namespace {
+
+/// A HostExecutor that counts launches.
+struct CountingExecutor : cuda::HostExecutor {
+  using HostExecutor::HostExecutor;
+  template <class Kernel>
+  void run(std::size_t blocks, const Kernel& kernel) {
+    launches += blocks > 0;
+    HostExecutor::run(blocks, kernel);
+  }
+  std::size_t launches = 0;
+};
+
+}  // namespace
+
+TEST_CASE("AdamW: a hundred tensors, empty ones and ones without gradients, go in a few launches") {
+  constexpr std::size_t count = 100;
+  std::vector<std::vector<float>> weights, gradients, first, second;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t n = i % 10 == 3 ? 0 : i == 50 ? 9000 : 1 + i;
+    weights.push_back(normals(Rng(5).fork("w", i), n));
+    gradients.push_back(normals(Rng(5).fork("g", i), i % 10 == 4 ? 0 : n));
+    first.emplace_back(n), second.emplace_back(n);
+  }
+  auto other_weights = weights, other_first = first, other_second = second;
+  const auto tensors = [&](auto& w, auto& m, auto& v) {
+    std::vector<AdamWTensor> list;
+    for (std::size_t i = 0; i < count; ++i)
+      list.push_back({w[i], gradients[i], m[i], v[i], i % 2 == 0 ? 0.1f : 0.f});
+    return list;
+  };
+  const AdamWStep settings{.learning_rate = 1e-2, .max_grad_norm = 1};
+  ThreadPool pool(1);
+  const double norm = adamw_step(tensors(weights, first, second), settings, pool);
+  const auto list = tensors(other_weights, other_first, other_second);
+  std::vector<double> parts(cuda::norm_parts(std::span(list))), other_norm(1);
+  CountingExecutor executor(1);
+  cuda::adamw_step(executor, std::span(list), settings, out(parts), out(other_norm));
+  CHECK_THAT(other_norm[0], WithinRel(norm, 1e-6));
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t j = 0; j < weights[i].size(); ++j)
+      REQUIRE_THAT(other_weights[i][j], WithinAbs(weights[i][j], 1e-6));
+  CHECK(executor.launches <= 7);  // 4,000 bytes of arguments each: 2 of squares, 1 norm, 4 of steps
 }
 
 TEST_CASE("AdamW: a norm that is not finite changes nothing") {

@@ -107,7 +107,8 @@ TEST_CASE("CUDA launchers refuse what does not fit, in a sentence") {
   CHECK_REFUSED(cuda::log_probs(logits, targets, 0, {}, stream), "temperature above 0, got 0");
   CHECK_REFUSED(cuda::log_probs(logits, targets, 1, {.entropy = short_of}, stream),
                 "expected 3 entropies, got 2");
-  CHECK_REFUSED(cuda::log_probs(logits, targets, 1, {.top_k = 1}, stream), "only 0 is built");
+  CHECK_REFUSED(cuda::log_probs(logits, targets, 1, {.top_k = 5}, stream),
+                "top_k is 5 of a vocabulary of 4");
   CHECK_REFUSED(cuda::log_probs(logits, targets, 1, {.top_log_probs = x}, stream),
                 "expected 0 top log-probs, got 12");
   CHECK_REFUSED(cuda::log_probs(LogitsView<const float>{nullptr, 3, 4, 4}, targets, 1, {}, stream),
@@ -120,6 +121,8 @@ TEST_CASE("CUDA launchers refuse what does not fit, in a sentence") {
                            targets};
   CHECK_REFUSED(cuda::linear_log_probs(head, {.log_probs = short_of}, stream),
                 "expected 3 numbers for log_probs, got 2");
+  CHECK_REFUSED(cuda::linear_log_probs(head, {.top_k = 2}, stream),
+                "expected 6 top log-probs and ids, got 0 and 0");
   const LinearLogProbsGradient wrong{testing::writable(testing::matrix(x.data(), 2, 4)), {}};
   CHECK_REFUSED(cuda::linear_log_probs_backward(head, x, {}, {}, wrong, stream),
                 "expected a gradient 3 x 4 for hidden, got 2 x 4");
@@ -127,7 +130,8 @@ TEST_CASE("CUDA launchers refuse what does not fit, in a sentence") {
   CHECK_REFUSED(cuda::linear_log_probs(head, {}, stream), "at most the head's 3 rows, got 4");
   head.vocabulary = 0;
   head.hidden.type = head.head.type = FloatType::float16;
-  CHECK_REFUSED(cuda::linear_log_probs(head, {}, stream), "float32 or bfloat16");
+  CHECK_REFUSED(cuda::linear_log_probs_backward(head, std::span(x).first(3), {}, {}, {}, stream),
+                "gradients are those of float32 or bfloat16, got float16");
 
   const AdamWTensor tensor{x, short_of, x, x};
   CHECK_REFUSED(cuda::adamw_step(std::span(&tensor, 1), {}, stream),

@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -60,12 +61,15 @@ template <class T>
 }
 
 template <class Number>
-constexpr const char* name_of_type = sizeof(Number) == 4 ? "float32" : "bfloat16";
+constexpr FloatType float_type = sizeof(Number) == 4                ? FloatType::float32
+                                 : std::is_same_v<Number, BFloat16> ? FloatType::bfloat16
+                                                                    : FloatType::float16;
+template <class Number>
+const char* const name_of_type = name_of(float_type<Number>).data();
 
 template <class Number>
 FloatMatrix matrix(const Number* data, std::int64_t rows, std::int64_t columns) {
-  return {data, sizeof(Number) == 4 ? FloatType::float32 : FloatType::bfloat16, rows, columns,
-          columns};
+  return {data, float_type<Number>, rows, columns, columns};
 }
 inline MutableFloatMatrix writable(const FloatMatrix& m) {
   return {const_cast<void*>(m.data), m.type, m.rows, m.columns, m.stride};
@@ -126,6 +130,10 @@ class CudaLaunchers {
     check_groups();
     check_log_probs<float>();
     check_log_probs<BFloat16>();
+    check_log_probs<Float16>();
+    check_top<float>();
+    check_top<BFloat16>();
+    check_top<Float16>();
     check_head<float>();
     check_head<BFloat16>();
     check_odd_head<float>();
@@ -204,6 +212,45 @@ class CudaLaunchers {
     add_(name + " sum of squares", difference(d_squares.back(), squares), 2e-6);
     add_(name + " gradient", difference(d_logits.back(), gradient),
          sizeof(Number) == 4 ? 1e-5 : 1. / 128);
+  }
+
+  /// The top k of given logits, and of a fused head in chunks: ids below a first difference of log-probs that
+  /// rounding can explain.
+  template <class Number>
+  void check_top() {
+    const std::size_t rows = 17, depth = 64, vocabulary = 2001, k = 20;
+    const auto logits = normals<Number>("top logits", rows * vocabulary, 3);
+    const auto hidden = normals<Number>("top hidden", rows * depth);
+    const auto head = normals<Number>("top head", vocabulary * depth, 0.5);
+    const auto targets = targets_below(rows, vocabulary);
+    const auto given = [&](const Number* data, std::span<const std::int64_t> to,
+                           std::span<float> top, std::span<std::int32_t> ids, auto& where) {
+      log_probs(LogitsView<const Number>{data, rows, vocabulary, vocabulary}, to, 0.9f,
+                {.top_k = k, .top_log_probs = top, .top_ids = ids}, where);
+    };
+    const auto fused = [&](const Number* states, const Number* weight,
+                           std::span<const std::int64_t> to, std::span<float> top,
+                           std::span<std::int32_t> ids, auto&&... where) {
+      linear_log_probs({matrix(states, std::int64_t(rows), std::int64_t(depth)),
+                        matrix(weight, std::int64_t(vocabulary), std::int64_t(depth)), to, 0, 0.9f},
+                       {.top_k = k, .top_log_probs = top, .top_ids = ids}, where...);
+    };
+    std::vector<float> top(rows * k);
+    std::vector<std::int32_t> ids(rows * k);
+    const Memory<Number> d_logits(logits), d_hidden(hidden), d_head(head);
+    const Memory<std::int64_t> d_targets(targets);
+    Memory<float> d_top(rows * k);
+    Memory<std::int32_t> d_ids(rows * k);
+    const auto compare = [&](const std::string& name) {
+      add_(name + name_of_type<Number>, difference(d_top.back(), top), 2e-6);
+      add_(name + name_of_type<Number> + " ids", other_ids(d_ids.back(), ids, top, k), 0);
+    };
+    given(logits.data(), targets, top, ids, pool_);
+    given(d_logits.data(), d_targets, d_top, d_ids, stream_);
+    compare("top of log_probs ");
+    fused(hidden.data(), head.data(), targets, top, ids, pool_);
+    fused(d_hidden.data(), d_head.data(), d_targets, d_top, d_ids, stream_, std::int64_t(256));
+    compare("top of linear_log_probs ");
   }
 
   /// The fused head with an objective in the middle, which takes work space while the head has some.
@@ -411,6 +458,20 @@ class CudaLaunchers {
   }
 
  private:
+  /// How many ids differ where the log-probs beside them [N, k] do, by more than rounding.
+  static double other_ids(const std::vector<std::int32_t>& ours,
+                          const std::vector<std::int32_t>& expected,
+                          const std::vector<float>& log_probs, std::size_t k) {
+    std::size_t others = 0;
+    const auto near = [&](std::size_t i, std::size_t j) {
+      return j < log_probs.size() && j / k == i / k &&
+             std::abs(log_probs[i] - log_probs[j]) < 1e-5f;
+    };
+    for (std::size_t i = 0; i < ours.size(); ++i)
+      others += ours[i] != expected[i] && !near(i, i - 1) && !near(i, i + 1);
+    return double(others);
+  }
+
   cuda::Stream& stream_;
   ThreadPool& pool_;
   Add add_;

@@ -179,6 +179,74 @@ TEST_CASE("CUDA's fused head: a chunk may be out of reach of the one before, in 
   }
 }
 
+namespace {
+
+struct Top {
+  std::size_t k;
+  std::vector<float> log_probs = std::vector<float>(tokens * k, 7.f);
+  std::vector<std::int32_t> ids = std::vector<std::int32_t>(tokens * k, 7);
+
+  [[nodiscard]] LinearLogProbsOutput output() {
+    return {.top_k = k, .top_log_probs = log_probs, .top_ids = ids};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("CUDA's fused head: the top k are the CPU's, whatever the chunk, in every type") {
+  for (const FloatType type : {FloatType::float32, FloatType::bfloat16, FloatType::float16})
+    for (const std::size_t k : {1, 12, 100, 300}) {
+      Example example{.type = type, .temperature = 0.8f};
+      for (std::int64_t c = 0; c < depth; ++c)  // ids 100 to 110 tie with one of another chunk
+        for (std::int64_t r = 100; r < 110; ++r)
+          example.head.set(r, c, float(example.head(250, c)));
+      Top cpu{k};
+      ThreadPool pool(1);
+      linear_log_probs(example.input(), cpu.output(), pool);
+      for (const std::int64_t chunk : {0, 64, 104}) {
+        INFO(name_of(type) << ", k " << k << ", chunks of " << chunk);
+        Top cuda{k};
+        cuda::HostExecutor executor(k);
+        const cuda::HeadPlan plan{example.input(), chunk, k};
+        const std::size_t bytes = cuda::HeadSpace(cuda::Area(), plan).bytes;
+        const cuda::HeadSpace space(cuda::Area(executor.space(bytes)), plan);
+        cuda::linear_log_probs(executor, plan, cuda.output(), space);
+        CHECK(largest_difference(cuda.log_probs, cpu.log_probs) < 1e-5);
+        // Logits of other sums of products may change places, where their log-probs say so.
+        for (std::size_t i = 0; i < cpu.ids.size(); ++i)
+          if (cuda.ids[i] != cpu.ids[i]) {
+            const std::size_t near = i % k > 0 ? i - 1 : i + 1;
+            CHECK((std::abs(cpu.log_probs[i] - cpu.log_probs[near]) < 1e-5f ||
+                   (i % k + 1 < k && std::abs(cpu.log_probs[i] - cpu.log_probs[i + 1]) < 1e-5f)));
+          }
+        for (std::size_t t = 0; t < std::size_t(tokens); ++t) {
+          std::vector<std::int32_t> sorted(cuda.ids.begin() + std::ptrdiff_t(t * k),
+                                           cuda.ids.begin() + std::ptrdiff_t((t + 1) * k));
+          std::ranges::sort(sorted);
+          if (example.targets[t] < 0)
+            CHECK(sorted == std::vector<std::int32_t>(k, -1));
+          else
+            CHECK(std::ranges::adjacent_find(sorted) == sorted.end());
+        }
+      }
+    }
+}
+
+TEST_CASE("CUDA's fused head in float16 gives the CPU's results") {
+  const Example example{.type = FloatType::float16};
+  Results cpu(example), cuda(example);
+  ThreadPool pool(1);
+  linear_log_probs(example.input(), cpu.output(), pool);
+  cuda::HostExecutor executor(1);
+  const cuda::HeadPlan plan{example.input(), 104};
+  const cuda::HeadSpace space(cuda::Area(executor.space(cuda::HeadSpace(cuda::Area(), plan).bytes)),
+                              plan);
+  cuda::linear_log_probs(executor, plan, cuda.output(), space);
+  CHECK(largest_difference(cuda.log_probs, cpu.log_probs) < 1e-5);
+  CHECK(largest_difference(cuda.entropy, cpu.entropy) < 3e-5);
+  CHECK(largest_difference(cuda.sum_squares, cpu.sum_squares) < 1e-5);
+}
+
 TEST_CASE("CUDA's fused head: a target beyond the vocabulary gives NaN, not a read out of bounds") {
   Example example{.type = FloatType::float32};
   example.targets[1] = vocabulary + 1;
@@ -226,6 +294,8 @@ TEST_CASE("what a call of CUDA's fused head needs of work space is what its head
   CHECK(plan.rows() == 2048);
   const std::size_t n = 8192, c = 2048;
   CHECK(cuda::HeadSpace(cuda::Area(), plan).bytes == 4 * n * c + 40 * n);
+  CHECK(cuda::HeadSpace(cuda::Area(), {plan.input, 0, 20}).bytes ==
+        4 * n * c + 40 * n + 16 * n * 20);
   const LinearLogProbsGradient gradient{{&example, FloatType::bfloat16, 8192, 4096, 4096}, {}};
   CHECK(cuda::HeadSpace(cuda::Area(), plan, gradient).bytes ==
         6 * n * c + 40 * n + 28 * n + 4 * n * 4096);

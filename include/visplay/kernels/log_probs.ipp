@@ -7,7 +7,6 @@
 #include <visplay/kernels/log_probs_pass.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <string_view>
 
@@ -115,9 +114,9 @@ void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> ta
     const double h = has_entropy ? double(given.entropy_gradients[row]) : 0;
     const double entropy = has_entropy ? double(given.entropy[row]) : 0;
     const double t = double(temperature), lse = double(given.log_sum_exp[row]);
-    const double log_p = double(float(at[targets[row]])) / t - lse, p = std::exp(log_p);
+    const double log_p = double(float(at[targets[row]])) / t - lse;
     use.gradient(at, logits.vocabulary, factor, slope_of(g, h, lse, entropy, t));
-    at[targets[row]] = Number(float((g * (1 - p) - h * p * (log_p + entropy)) / t));
+    at[targets[row]] = Number(float(slope_at_target(g, h, log_p, entropy, t)));
   };
   parallel_for(pool, logits.rows, rows_at_a_time(logits.vocabulary),
                [&](std::size_t begin, std::size_t end) {

@@ -55,4 +55,14 @@ VISPLAY_HD inline RowSlope slope_of(double log_prob_gradient, double entropy_gra
           float(-entropy_gradient * ln2 / temperature), float(log_sum_exp / ln2)};
 }
 
+/// The whole gradient by the target's logit, of log-prob log_p, without the difference of large numbers
+/// that the two parts are.
+template <class Real>
+VISPLAY_HD Real slope_at_target(Real log_prob_gradient, Real entropy_gradient, Real log_p,
+                                Real entropy, Real temperature) {
+  const Real p = std::exp(log_p);
+  const Real by_entropy = p > 0 ? p * (log_p + entropy) : 0;  // of a masked target: not 0 infinity
+  return (log_prob_gradient * (1 - p) - entropy_gradient * by_entropy) / temperature;
+}
+
 }  // namespace visplay::log_probs_detail

@@ -1,9 +1,10 @@
-// AdamW on CUDA: the norm over all tensors, then a step of each, on any Executor. The norm stays on the
-// device; a norm that is not finite changes nothing. Work space: 8 bytes for 4,096 elements.
+// AdamW on CUDA: the norm over all tensors, then a step of each, many tensors a launch, on any Executor. The
+// norm stays on the device; a norm that is not finite changes nothing. Work space: 8 bytes for 4,096 elements.
 #pragma once
 
 #include <visplay/kernels/adamw.hpp>
 #include <visplay/kernels/cuda/adamw_kernel.hpp>
+#include <visplay/kernels/cuda/batch.hpp>
 #include <visplay/kernels/cuda/executor.hpp>
 
 #include <cstddef>
@@ -23,32 +24,28 @@ struct CompactAdamWTensor {
 
 namespace adamw_driver_detail {
 
-template <Executor E>
-void step(E& executor, const AdamWTensor& t, std::size_t, const AdamWStep& step,
-          const GradientClip& clip) {
-  executor.run(blocks_for(t.weights.size(), adamw_block_elements),
-               AdamWKernel{.factors = adamw_detail::factors_of(step, 0, t.weight_decay),
-                           .clip = clip,
-                           .weights = view_of(t.weights),
-                           .gradients = view_of(t.gradients),
-                           .first = view_of(t.first),
-                           .second = view_of(t.second)});
+inline AdamWKernel kernel_of(const AdamWTensor& t, std::size_t, const AdamWStep& step,
+                             const GradientClip& clip) {
+  return {.factors = adamw_detail::factors_of(step, 0, t.weight_decay),
+          .clip = clip,
+          .weights = view_of(t.weights),
+          .gradients = view_of(t.gradients),
+          .first = view_of(t.first),
+          .second = view_of(t.second)};
 }
 
-template <Executor E>
-void step(E& executor, const CompactAdamWTensor& t, std::size_t index, const AdamWStep& step,
-          const GradientClip& clip) {
-  executor.run(blocks_for(t.weights.size(), CompactAdamWKernel::block_elements),
-               CompactAdamWKernel{.factors = adamw_detail::factors_of(step, 0, t.weight_decay),
-                                  .clip = clip,
-                                  .weights = view_of(t.weights),
-                                  .gradients = view_of(t.gradients),
-                                  .first = view_of(t.first),
-                                  .second = view_of(t.second),
-                                  .first_exponents = view_of(t.first_exponents),
-                                  .second_exponents = view_of(t.second_exponents),
-                                  .stream = {std::uint32_t(index), std::uint32_t(step.step)},
-                                  .key = step.key});
+inline CompactAdamWKernel kernel_of(const CompactAdamWTensor& t, std::size_t index,
+                                    const AdamWStep& step, const GradientClip& clip) {
+  return {.factors = adamw_detail::factors_of(step, 0, t.weight_decay),
+          .clip = clip,
+          .weights = view_of(t.weights),
+          .gradients = view_of(t.gradients),
+          .first = view_of(t.first),
+          .second = view_of(t.second),
+          .first_exponents = view_of(t.first_exponents),
+          .second_exponents = view_of(t.second_exponents),
+          .stream = {std::uint32_t(index), std::uint32_t(step.step)},
+          .key = step.key};
 }
 
 }  // namespace adamw_driver_detail
@@ -67,12 +64,14 @@ template <Executor E, class Tensor>
 void gradient_norm(E& executor, std::span<const Tensor> tensors, const GlobalView<double>& parts,
                    const GlobalView<double>& norm) {
   std::size_t first = 0;
-  for (const Tensor& t : tensors) {
-    using Number = std::remove_cv_t<typename decltype(t.gradients)::element_type>;
-    const std::size_t blocks = blocks_for(t.gradients.size(), adamw_block_elements);
-    executor.run(blocks, SquaresKernel<Number>{view_of(t.gradients), {parts.data + first, blocks}});
+  run_batches(executor, tensors.size(), [&](std::size_t i) {
+    const auto gradients = view_of(tensors[i].gradients);
+    using Number = std::remove_const_t<std::remove_pointer_t<decltype(gradients.data)>>;
+    const std::size_t blocks = blocks_for(gradients.count, adamw_block_elements);
+    const SquaresKernel<Number> kernel{gradients, {parts.data + first, blocks}};
     first += blocks;
-  }
+    return kernel;
+  });
   executor.run(1, NormKernel{as_const(parts), norm});
 }
 
@@ -82,8 +81,9 @@ void adamw_step(E& executor, std::span<const Tensor> tensors, const AdamWStep& s
                 const GlobalView<double>& parts, const GlobalView<double>& norm) {
   gradient_norm(executor, tensors, parts, norm);
   const GradientClip clip{as_const(norm), settings.max_grad_norm};
-  for (std::size_t i = 0; i < tensors.size(); ++i)
-    adamw_driver_detail::step(executor, tensors[i], i, settings, clip);
+  run_batches(executor, tensors.size(), [&](std::size_t i) {
+    return adamw_driver_detail::kernel_of(tensors[i], i, settings, clip);
+  });
 }
 
 }  // namespace visplay::cuda

@@ -25,6 +25,7 @@ struct SquaresKernel {
   GlobalView<const Number> gradients{};  ///< [n]
   GlobalView<double> sums{};             ///< [blocks]
 
+  [[nodiscard]] std::size_t blocks() const { return sums.count; }
   template <Block B>
   VISPLAY_DEVICE void operator()(B& block) const {
     const std::size_t begin = std::size_t(block.index()) * adamw_block_elements;
@@ -84,6 +85,9 @@ struct AdamWKernel {
   GlobalView<const float> gradients{};
   GlobalView<float> first{}, second{};
 
+  [[nodiscard]] std::size_t blocks() const {
+    return blocks_for(weights.count, adamw_block_elements);
+  }
   template <Block B>
   VISPLAY_DEVICE void operator()(B& block) const {
     const float scale = clip.scale(block);
@@ -148,6 +152,7 @@ struct CompactAdamWKernel {
   std::uint32_t stream[2] = {};
   std::uint64_t key = 0;
 
+  [[nodiscard]] std::size_t blocks() const { return blocks_for(weights.count, block_elements); }
   template <Block B>
   VISPLAY_DEVICE void operator()(B& block) const {
     const float scale = clip.scale(block);

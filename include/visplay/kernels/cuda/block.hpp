@@ -50,6 +50,9 @@ struct alignas(sizeof(T) * n) Vector {
 template <class T>
 inline constexpr int vector_length = 16 / int(sizeof(T));
 
+/// Blocks of `each` that cover n.
+constexpr std::size_t blocks_for(std::size_t n, std::size_t each) { return (n + each - 1) / each; }
+
 /// All threads of a block call sync, and all of a warp (32 threads, blocks are whole warps) call
 /// sync_warp, and shuffle_xor, which gives the x of the thread whose lane differs by the mask and puts no
 /// memory in order. shared<T, n, tag> is the block's own memory of that name; not initialised. What other
@@ -110,20 +113,31 @@ VISPLAY_DEVICE std::size_t to_aligned(const T* data) {
   return (n - reinterpret_cast<std::uintptr_t>(data) / sizeof(T) % n) % n;
 }
 
-/// The block's threads share elements [begin, end) of a view: vectors(i) for 16 bytes at element i,
-/// one(i) for those before and after, which no such vector holds. Blocks have 32 threads or more.
-template <class T, Block B, class Vectors, class One>
-VISPLAY_DEVICE void for_each_vector(B& block, const GlobalView<T>& view, std::size_t begin,
-                                    std::size_t end, const Vectors& vectors, const One& one) {
+/// What thread `thread` of `threads` has of elements [begin, end) of a view, in `parts`, of which this is
+/// number `part`: vectors(i) for 16 bytes at element i, one(i) for those before and after, which no such
+/// vector holds. There are 32 threads or more.
+template <class T, class Vectors, class One>
+VISPLAY_DEVICE void for_each_vector_of(const GlobalView<T>& view, std::size_t begin,
+                                       std::size_t end, std::size_t thread, std::size_t threads,
+                                       std::size_t part, std::size_t parts, const Vectors& vectors,
+                                       const One& one) {
   constexpr std::size_t n = vector_length<T>;
-  const auto thread = std::size_t(block.thread());
   const std::size_t skip = to_aligned(view.data + begin);
   const std::size_t first = skip < end - begin ? begin + skip : end;
   const std::size_t last = first + (end - first) / n * n;
-  for (std::size_t i = first + thread * n; i < last; i += std::size_t(block.threads()) * n)
+  for (std::size_t i = first + (part * threads + thread) * n; i < last; i += parts * threads * n)
     vectors(i);
+  if (part > 0) return;
   if (thread < first - begin) one(begin + thread);
   if (thread < end - last) one(last + thread);
+}
+
+/// The block's threads share elements [begin, end).
+template <class T, Block B, class Vectors, class One>
+VISPLAY_DEVICE void for_each_vector(B& block, const GlobalView<T>& view, std::size_t begin,
+                                    std::size_t end, const Vectors& vectors, const One& one) {
+  for_each_vector_of(view, begin, end, std::size_t(block.thread()), std::size_t(block.threads()), 0,
+                     1, vectors, one);
 }
 
 }  // namespace visplay

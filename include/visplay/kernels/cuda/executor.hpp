@@ -19,7 +19,7 @@ concept Executor = requires(E& executor, const NormKernel& kernel, const Product
   /// Kernel::threads threads in each block; none: nothing.
   executor.run(std::size_t(1), kernel);
   /// out[i][j] = sum_k left(i, k) right(j, k), added to what is there if `adds`; sums in float32.
-  /// Operands are float32 or bfloat16, out float32 or of their type.
+  /// Operands are of one type, out float32 or of theirs.
   executor.product(operand, operand, out, /*adds=*/true);
   executor.clear(out);  // zeros
 };
@@ -50,7 +50,4 @@ template <class T>
 GlobalView<const T> as_const(const GlobalView<T>& view) {
   return {view.data, view.count};
 }
-/// Blocks of `each` that cover n.
-constexpr std::size_t blocks_for(std::size_t n, std::size_t each) { return (n + each - 1) / each; }
-
 }  // namespace visplay::cuda

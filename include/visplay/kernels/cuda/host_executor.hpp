@@ -6,12 +6,14 @@
 #pragma once
 
 #include <visplay/core/bfloat16.hpp>
+#include <visplay/core/float16.hpp>
 #include <visplay/kernels/cuda/executor.hpp>
 #include <visplay/kernels/cuda/host_block.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 namespace visplay::cuda {
@@ -50,18 +52,23 @@ class HostExecutor {
   }
 
  private:
+  /// use(pointer to element (row, column), of its type).
+  template <class Matrix, class Use>
+  static auto at_type(const Matrix& m, std::int64_t row, std::int64_t column, const Use& use) {
+    using Void = std::remove_pointer_t<decltype(m.data)>;
+    const auto as = [&]<class T>(T) {
+      using Number = std::conditional_t<std::is_const_v<Void>, const T, T>;
+      return use(static_cast<Number*>(m.data) + row * m.stride + column);
+    };
+    if (m.type == FloatType::float32) return as(0.f);
+    return m.type == FloatType::bfloat16 ? as(BFloat16()) : as(Float16());
+  }
   template <class Matrix>
   static float get(const Matrix& m, std::int64_t row, std::int64_t column) {
-    const std::int64_t i = row * m.stride + column;
-    if (m.type == FloatType::float32) return static_cast<const float*>(m.data)[i];
-    return float(static_cast<const BFloat16*>(m.data)[i]);
+    return at_type(m, row, column, [](const auto* x) { return float(*x); });
   }
   static void set(const MutableFloatMatrix& m, std::int64_t row, std::int64_t column, float x) {
-    const std::int64_t i = row * m.stride + column;
-    if (m.type == FloatType::float32)
-      static_cast<float*>(m.data)[i] = x;
-    else
-      static_cast<BFloat16*>(m.data)[i] = BFloat16(x);
+    at_type(m, row, column, [&]<class T>(T* to) { *to = T(x); });
   }
   static double at(const ProductOperand& operand, std::int64_t row, std::int64_t k) {
     return double(operand.turned ? get(operand.matrix, k, row) : get(operand.matrix, row, k));

@@ -1,5 +1,6 @@
 // The kernels of kernels/cuda as a GPU runs them: nvcc compiles this file, with neither libtorch nor
 // fmt in it. tests/kernels/check_cuda.py holds the registers that each takes.
+#include <visplay/kernels/cuda/batch.hpp>
 #include <visplay/kernels/cuda/launch_kernel.cuh>
 #include <visplay/kernels/cuda/linear_log_probs_kernel.hpp>
 #include <visplay/kernels/cuda/log_probs_kernel.hpp>
@@ -9,25 +10,30 @@
 namespace visplay {
 
 VISPLAY_CUDA_KERNEL(LogProbsKernel<float>)
+VISPLAY_CUDA_KERNEL(LogProbsKernel<float, true>)
 VISPLAY_CUDA_KERNEL(LogProbsKernel<BFloat16>)
+VISPLAY_CUDA_KERNEL(LogProbsKernel<BFloat16, true>)
 VISPLAY_CUDA_KERNEL(LogProbsKernel<Float16>)
+VISPLAY_CUDA_KERNEL(LogProbsKernel<Float16, true>)
 VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<float>)
 VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<BFloat16>)
 VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<Float16>)
 
 VISPLAY_CUDA_KERNEL(HeadSumsKernel)
+VISPLAY_CUDA_KERNEL(HeadTopKernel)
 VISPLAY_CUDA_KERNEL(HeadResultsKernel)
+VISPLAY_CUDA_KERNEL(HeadTopResultsKernel)
 VISPLAY_CUDA_KERNEL(HeadRowsKernel)
 VISPLAY_CUDA_KERNEL(HeadSlopesKernel<float>)
 VISPLAY_CUDA_KERNEL(HeadSlopesKernel<BFloat16>)
 VISPLAY_CUDA_KERNEL(RoundKernel<BFloat16>)
 VISPLAY_CUDA_KERNEL(RoundKernel<Float16>)
 
-VISPLAY_CUDA_KERNEL(SquaresKernel<float>)
-VISPLAY_CUDA_KERNEL(SquaresKernel<BFloat16>)
+VISPLAY_CUDA_KERNEL(cuda::Batch<SquaresKernel<float>>)
+VISPLAY_CUDA_KERNEL(cuda::Batch<SquaresKernel<BFloat16>>)
 VISPLAY_CUDA_KERNEL(NormKernel)
-VISPLAY_CUDA_KERNEL(AdamWKernel)
-VISPLAY_CUDA_KERNEL(CompactAdamWKernel)
+VISPLAY_CUDA_KERNEL(cuda::Batch<AdamWKernel>)
+VISPLAY_CUDA_KERNEL(cuda::Batch<CompactAdamWKernel>)
 
 VISPLAY_CUDA_KERNEL(GroupAdvantageKernel)
 VISPLAY_CUDA_KERNEL(MaskedSumKernel)

@@ -27,29 +27,31 @@ void check_size(std::string_view where, std::string_view what, std::size_t got,
         what, got);
 }
 
-template <class Output>
-void check_no_top_k(std::string_view where, const Output& out) {
-  check(out.top_k == 0, "{}: top_k is {}; on CUDA only 0 is built", where, out.top_k);
-}
-
 // log_probs
 
 template <class Number>
 void forward(const LogitsView<const Number>& logits, std::span<const std::int64_t> targets,
              float temperature, const LogProbOutputs& out, Stream& stream) {
   log_probs_detail::check_logits(logits, targets.size(), temperature);
-  check_no_top_k("log_probs", out);
   log_probs_detail::check_output(out, logits.rows, logits.vocabulary);
-  DeviceExecutor(stream, "log_probs")
-      .run(logits.rows, LogProbsKernel<Number>{.logits = {logits.data, logits.rows * logits.stride},
-                                               .vocabulary = logits.vocabulary,
-                                               .stride = logits.stride,
-                                               .targets = view_of(targets),
-                                               .temperature = temperature,
-                                               .log_probs = view_of(out.log_probs),
-                                               .entropy = view_of(out.entropy),
-                                               .log_sum_exp = view_of(out.log_sum_exp),
-                                               .sum_of_squares = view_of(out.sum_of_squares)});
+  const auto run = [&]<class Kernel>(const Kernel& kernel) {
+    DeviceExecutor(stream, "log_probs").run(logits.rows, kernel);
+  };
+  const auto kernel = [&]<bool has_top>(std::bool_constant<has_top>) {
+    return LogProbsKernel<Number, has_top>{.logits = {logits.data, logits.rows * logits.stride},
+                                           .vocabulary = logits.vocabulary,
+                                           .stride = logits.stride,
+                                           .targets = view_of(targets),
+                                           .temperature = temperature,
+                                           .log_probs = view_of(out.log_probs),
+                                           .entropy = view_of(out.entropy),
+                                           .log_sum_exp = view_of(out.log_sum_exp),
+                                           .sum_of_squares = view_of(out.sum_of_squares),
+                                           .top_k = out.top_k,
+                                           .top_log_probs = view_of(out.top_log_probs),
+                                           .top_ids = view_of(out.top_ids)};
+  };
+  out.top_k > 0 ? run(kernel(std::true_type{})) : run(kernel(std::false_type{}));
 }
 
 template <class Number>
@@ -72,15 +74,13 @@ void backward(const LogitsView<Number>& logits, std::span<const std::int64_t> ta
 
 // linear_log_probs
 
+using linear_log_probs_detail::check_output;
 using linear_log_probs_detail::check_size;
 
-void check_head_output(const LinearLogProbsInput& in, const LinearLogProbsOutput& out) {
-  check_no_top_k("linear_log_probs", out);
-  linear_log_probs_detail::check_output(in, out);
-}
-
-void check_head_gradient_type(const LinearLogProbsInput& in,
-                              const LinearLogProbsGradient& gradient) {
+void check_head_types(const LinearLogProbsInput& in, const LinearLogProbsGradient& gradient) {
+  check(in.head.type != FloatType::float16,
+        "linear_log_probs: on CUDA gradients are those of float32 or bfloat16, got {}",
+        name_of(in.head.type));
   check(!gradient.head.data || gradient.head.type == in.head.type ||
             gradient.head.type == FloatType::float32,
         "linear_log_probs: on CUDA the head's gradient is float32 or {}, got {}",
@@ -92,12 +92,10 @@ void check_coefficients(const LinearLogProbsInput& in, const LinearLogProbsCoeff
   check_size(by.entropy.size(), in, "coefficients of entropies");
 }
 
-HeadPlan checked_plan(const LinearLogProbsInput& input, std::int64_t chunk) {
+HeadPlan checked_plan(const LinearLogProbsInput& input, std::int64_t chunk, std::size_t top_k) {
   linear_log_probs_detail::check_input(input);
-  check(input.hidden.type != FloatType::float16,
-        "linear_log_probs: on CUDA float32 or bfloat16, got {}", name_of(input.hidden.type));
   check(chunk >= 0, "linear_log_probs: expected a chunk of 0 or more rows, got {}", chunk);
-  return {input, chunk};
+  return {input, chunk, top_k};
 }
 
 // adamw
@@ -177,8 +175,8 @@ VISPLAY_LOG_PROBS_OF(Float16)
 
 void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
                       Stream& stream, std::int64_t chunk) {
-  const HeadPlan plan = checked_plan(input, chunk);
-  check_head_output(input, output);
+  const HeadPlan plan = checked_plan(input, chunk, output.top_k);
+  check_output(input, output);
   const Stream::Space memory(stream, HeadSpace(Area(), plan).bytes);
   DeviceExecutor executor(stream, "linear_log_probs");
   linear_log_probs(executor, plan, output, HeadSpace(Area(memory.data()), plan));
@@ -189,11 +187,11 @@ void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const
                                const LinearLogProbsCoefficients& coefficients,
                                const LinearLogProbsGradient& gradient, Stream& stream,
                                std::int64_t chunk) {
-  const HeadPlan plan = checked_plan(input, chunk);
+  const HeadPlan plan = checked_plan(input, chunk, 0);
   linear_log_probs_detail::check_backward(input, log_sums.size(), entropy.size(), coefficients,
                                           gradient);
   check_size(entropy.size(), input, "entropies");
-  check_head_gradient_type(input, gradient);
+  check_head_types(input, gradient);
   const Stream::Space memory(stream, HeadSpace(Area(), plan, gradient).bytes);
   DeviceExecutor executor(stream, "linear_log_probs_backward");
   linear_log_probs_backward(executor, plan, log_sums, entropy, coefficients, gradient,
@@ -205,11 +203,11 @@ void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
                                     const CoefficientsOf& coefficients_of,
                                     const LinearLogProbsGradient& gradient, Stream& stream,
                                     std::int64_t chunk) {
-  const HeadPlan plan = checked_plan(input, chunk);
-  check_head_output(input, output);
+  const HeadPlan plan = checked_plan(input, chunk, output.top_k);
+  check_output(input, output);
   linear_log_probs_detail::check_gradient(gradient.hidden, input.hidden, "hidden");
   linear_log_probs_detail::check_gradient(gradient.head, input.head, "head");
-  check_head_gradient_type(input, gradient);
+  check_head_types(input, gradient);
   const Stream::Space memory(stream, HeadSpace(Area(), plan, gradient).bytes);
   DeviceExecutor executor(stream, "linear_log_probs_with_gradient");
   linear_log_probs_with_gradient(executor, plan, output, coefficients_of, gradient,
@@ -217,12 +215,14 @@ void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
                                  [&](const auto& by) { check_coefficients(input, by); });
 }
 
-std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input, std::int64_t chunk) {
-  return HeadSpace(Area(), checked_plan(input, chunk)).bytes;
+std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input, std::int64_t chunk,
+                                   std::size_t top_k) {
+  return HeadSpace(Area(), checked_plan(input, chunk, top_k)).bytes;
 }
 std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
-                                   const LinearLogProbsGradient& gradient, std::int64_t chunk) {
-  return HeadSpace(Area(), checked_plan(input, chunk), gradient).bytes;
+                                   const LinearLogProbsGradient& gradient, std::int64_t chunk,
+                                   std::size_t top_k) {
+  return HeadSpace(Area(), checked_plan(input, chunk, top_k), gradient).bytes;
 }
 
 double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, Stream& stream) {

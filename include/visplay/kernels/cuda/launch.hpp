@@ -37,7 +37,7 @@ void group_advantages(const GroupedSpan& rewards, std::span<float> advantages, d
 void masked_sums(std::span<const float> values, std::span<const float> mask,
                  std::span<const std::int64_t> offsets, std::span<MaskedSum> sums, Stream& stream);
 
-/// As kernels/log_probs.hpp, without top_k. Reads 2 or 4 bytes a logit.
+/// As kernels/log_probs.hpp. Reads 2 or 4 bytes a logit; for a top_k, twice, and a 512th of them k times.
 void log_probs(const LogitsView<const float>& logits, std::span<const std::int64_t> targets,
                float temperature, const LogProbOutputs& out, Stream& stream);
 void log_probs(const LogitsView<const BFloat16>& logits, std::span<const std::int64_t> targets,
@@ -53,8 +53,8 @@ void log_probs_backward(const LogitsView<BFloat16>& logits, std::span<const std:
 void log_probs_backward(const LogitsView<Float16>& logits, std::span<const std::int64_t> targets,
                         float temperature, const LogProbGradients& gradients, Stream& stream);
 
-/// As kernels/linear_log_probs.hpp, without top_k, for float32 and bfloat16; the head's gradient is float32
-/// or of the head's type. For that, hidden states must be finite, also those of ignored tokens.
+/// As kernels/linear_log_probs.hpp, but for gradients in float16; the head's gradient is float32 or of the
+/// head's type. For that, hidden states must be finite, also those of ignored tokens.
 /// linear_log_probs_driver.hpp says how it goes and what work space it takes.
 /// @param chunk  rows of the vocabulary at a time, 0: default_chunk
 void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
@@ -76,10 +76,10 @@ void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
 /// Work space of these calls, in bytes, for those who give it (Stream::use_space). What `coefficients_of`
 /// takes comes on top: of cuda::evaluate ObjectiveSpace's bytes, and 256 if it waits for its report.
 [[nodiscard]] std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
-                                                 std::int64_t chunk = 0);
+                                                 std::int64_t chunk = 0, std::size_t top_k = 0);
 [[nodiscard]] std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
                                                  const LinearLogProbsGradient& gradient,
-                                                 std::int64_t chunk = 0);
+                                                 std::int64_t chunk = 0, std::size_t top_k = 0);
 
 /// As kernels/adamw.hpp; random bits are the CPU's. Waits, and returns the norm before clipping.
 double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, Stream& stream);

@@ -1,11 +1,12 @@
 // The fused head on CUDA: the order of products and kernels, on any Executor. The vocabulary goes by
 // chunks of C rows; of the logits only one chunk, [N, C] in float32, is in memory.
 //
-//   forward    for each chunk: product, HeadSumsKernel; then HeadResultsKernel
+//   forward    for each chunk: product, HeadSumsKernel, for a top k HeadTopKernel; then HeadResultsKernel
+//              and HeadTopResultsKernel
 //   backward   HeadRowsKernel; then for each chunk: product, HeadSlopesKernel, and two products: the
 //              head's gradient of the chunk, written once, and the hidden states', added in float32
 //
-// Work: 2NHV and 6NHV. Work space, in bytes: 4 N C + 40 N; with gradient 28 N more, 2 N C in bfloat16,
+// Work: 2NHV and 6NHV. Work space, in bytes: 4 N C + 40 N, and 16 N k for a top k; with gradient 28 N more, 2 N C in bfloat16,
 // and 4 N H unless the hidden states' gradient is float32. Everything must be of the device, spans
 // included; shapes are checked by those who call (launch.cpp). Hidden states must be finite for the head's
 // gradient, those of ignored tokens too: their zero slopes are multiplied by them.
@@ -20,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace visplay::cuda {
 
@@ -32,6 +34,7 @@ constexpr std::int64_t default_chunk(std::int64_t tokens) {
 struct HeadPlan {
   LinearLogProbsInput input;
   std::int64_t chunk = 0;  ///< C, 0: default_chunk
+  std::size_t top_k = 0;   ///< the output's
 
   [[nodiscard]] std::int64_t tokens() const { return input.hidden.rows; }
   [[nodiscard]] std::int64_t depth() const { return input.hidden.columns; }
@@ -53,6 +56,7 @@ struct HeadSpace {
 
   GlobalView<float> logits;  ///< [N, C]
   GlobalView<HeadState> states;
+  GlobalView<TopKey> top[2];  ///< [N, top_k]: before a chunk and after it, in turn
   GlobalView<float> log_probs, entropy, log_sums;  ///< for results that nobody else asked for
   GlobalView<HeadRow> rows;
   GlobalView<std::byte> slopes;  ///< [N, C] of the input's type; in float32 the logits themselves
@@ -64,6 +68,7 @@ struct HeadSpace {
     const auto n = std::size_t(plan.tokens());
     logits = area.take<float>(n * std::size_t(plan.rows()));
     states = area.take<HeadState>(n);
+    for (auto& keys : top) keys = area.take<TopKey>(n * plan.top_k);
     if (gradient) {
       log_probs = area.take<float>(n), entropy = area.take<float>(n);
       log_sums = area.take<float>(n), rows = area.take<HeadRow>(n);
@@ -101,9 +106,17 @@ class Driver {
 
   void forward(const LinearLogProbsOutput& out) const {
     if (tokens_ == 0) return;
+    GlobalView<TopKey> before = space_.top[0], top = space_.top[1];
     for_each_chunk([&](const LogitsChunk<const float>& logits) {
       executor_.run(tokens_,
                     HeadSumsKernel{logits, plan_.input.temperature, targets_, space_.states});
+      if (plan_.top_k == 0) return;
+      std::swap(before, top);
+      executor_.run(tokens_, HeadTopKernel{.logits = logits,
+                                           .targets = targets_,
+                                           .top_k = plan_.top_k,
+                                           .before = as_const(before),
+                                           .after = top});
     });
     executor_.run(blocks_for(tokens_, HeadResultsKernel::threads),
                   HeadResultsKernel{.targets = targets_,
@@ -113,6 +126,15 @@ class Driver {
                                     .entropy = view_of(out.entropy),
                                     .sum_squares = view_of(out.sum_squares),
                                     .log_sums = view_of(out.log_sums)});
+    if (plan_.top_k == 0) return;
+    executor_.run(blocks_for(top.count, HeadTopResultsKernel::threads),
+                  HeadTopResultsKernel{.targets = targets_,
+                                       .temperature = plan_.input.temperature,
+                                       .top_k = plan_.top_k,
+                                       .states = as_const(space_.states),
+                                       .keys = as_const(top),
+                                       .log_probs = view_of(out.top_log_probs),
+                                       .ids = view_of(out.top_ids)});
   }
 
   void backward(std::span<const float> log_sums, std::span<const float> entropy,

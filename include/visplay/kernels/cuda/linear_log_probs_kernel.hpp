@@ -1,16 +1,19 @@
 // The CUDA side of kernels/linear_log_probs.hpp, less its products: what is done with the logits of one
 // chunk of the vocabulary, hidden . chunk^T [N, C] in float32, while they are in the second-level cache.
 //
-//   HeadSumsKernel      adds a chunk to the sums of each token, kept in double between chunks
-//   HeadResultsKernel   log-prob, entropy, sum p^2 and log-sum from them
-//   HeadRowsKernel      what the gradient of each token needs: two coefficients and a reference
-//   HeadSlopesKernel    a chunk's d(objective)/d(logit), rounded once to the type of the products
+//   HeadSumsKernel        adds a chunk to the sums of each token, kept in double between chunks
+//   HeadTopKernel         merges a chunk's largest logits with those of the chunks before
+//   HeadResultsKernel     log-prob, entropy, sum p^2 and log-sum from them
+//   HeadTopResultsKernel  the top log-probs and ids
+//   HeadRowsKernel        what the gradient of each token needs: two coefficients and a reference
+//   HeadSlopesKernel      a chunk's d(objective)/d(logit), rounded once to the type of the products
 //
 // Fixed orders of sums, no atomics. linear_log_probs_driver.hpp puts kernels and products in order.
 #pragma once
 
 #include <visplay/core/bfloat16.hpp>
 #include <visplay/kernels/cuda/row_sums.hpp>
+#include <visplay/kernels/cuda/top_logits.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -64,6 +67,34 @@ struct HeadSumsKernel {
   }
 };
 
+/// Block b does token b: the top k of the chunks so far, in order.
+struct HeadTopKernel {
+  static constexpr int threads = 128;
+  LogitsChunk<const float> logits{};
+  GlobalView<const std::int64_t> targets{};  ///< [N]
+  std::size_t top_k = 0;
+  GlobalView<const TopKey> before{};  ///< [N, top_k], not read at the first chunk
+  GlobalView<TopKey> after{};         ///< [N, top_k]
+
+  template <Block B>
+  VISPLAY_DEVICE void operator()(B& block) const {
+    const auto token = std::size_t(block.index());
+    if (block.read(targets, token) < 0) return;
+    const std::size_t begin = token * logits.stride;
+    TopLogits<float, B> chunk(block, logits.values, begin, begin + logits.columns, logits.first);
+    std::size_t from_before = token * top_k;
+    for (std::size_t i = 0; i < top_k; ++i) {
+      const TopKey other = logits.first > 0 ? block.read(before, from_before) : 0;
+      const TopKey here = chunk.largest();
+      if (block.thread() == 0) block.write(after, token * top_k + i, Larger{}(here, other));
+      if (here <= other)
+        ++from_before;
+      else if (i + 1 < top_k)
+        chunk.take();
+    }
+  }
+};
+
 /// A thread a token. Views of count 0 are not wanted; ignored tokens get zeros, the log-prob of a
 /// target that no chunk had is NaN.
 struct HeadResultsKernel {
@@ -89,6 +120,35 @@ struct HeadResultsKernel {
     put(entropy, sums.entropy());
     put(sum_squares, sums.sum_of_squares());
     put(log_sums, sums.log_sum_exp());
+  }
+};
+
+/// A thread a token and place among its top k; ignored tokens get zeros and ids of -1.
+struct HeadTopResultsKernel {
+  static constexpr int threads = 128;
+  GlobalView<const std::int64_t> targets{};  ///< [N]
+  float temperature = 1;
+  std::size_t top_k = 0;
+  GlobalView<const HeadState> states{};  ///< [N]
+  GlobalView<const TopKey> keys{};       ///< [N, top_k]
+  GlobalView<float> log_probs{};         ///< [N, top_k]
+  GlobalView<std::int32_t> ids{};        ///< [N, top_k]
+
+  template <Block B>
+  VISPLAY_DEVICE void operator()(B& block) const {
+    const auto at =
+        std::size_t(block.index()) * std::size_t(block.threads()) + std::size_t(block.thread());
+    if (at >= keys.count) return;
+    const std::size_t token = at / top_k;
+    float log_prob = 0;
+    std::int32_t id = -1;
+    if (block.read(targets, token) >= 0) {
+      const TopKey key = block.read(keys, at);
+      const float factor = log_probs_detail::factor_of(temperature);
+      log_prob = float(block.read(states, token).sums.log_prob(logit_of(key), factor));
+      id = id_of(key);
+    }
+    block.write(log_probs, at, log_prob), block.write(ids, at, id);
   }
 };
 

@@ -6,6 +6,7 @@
 #include <visplay/core/bfloat16.hpp>
 #include <visplay/core/float16.hpp>
 #include <visplay/kernels/cuda/row_sums.hpp>
+#include <visplay/kernels/cuda/top_logits.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +15,8 @@ namespace visplay {
 
 /// As LogitsView and LogProbOutputs; views of count 0 are not wanted. A negative target: the row is
 /// ignored; one that is not below the vocabulary: its log-prob is NaN.
-template <class Number>
+/// @tparam has_top  whether there is a top_k; it takes registers
+template <class Number, bool has_top = false>
 struct LogProbsKernel {
   static constexpr int threads = 512;
 
@@ -23,6 +25,9 @@ struct LogProbsKernel {
   GlobalView<const std::int64_t> targets{};  ///< [N]
   float temperature = 1;
   GlobalView<float> log_probs{}, entropy{}, log_sum_exp{}, sum_of_squares{};  ///< [N]
+  std::size_t top_k = 0;
+  GlobalView<float> top_log_probs{};   ///< [N, top_k]
+  GlobalView<std::int32_t> top_ids{};  ///< [N, top_k]
 
   /// Block b does row b.
   template <Block B>
@@ -35,6 +40,8 @@ struct LogProbsKernel {
     };
     if (target < 0) {
       put(log_probs, 0), put(entropy, 0), put(log_sum_exp, 0), put(sum_of_squares, 0);
+      if constexpr (has_top)
+        for (std::size_t i = 0; i < top_k; ++i) put_top(block, i, 0, -1);
       return;
     }
     const float factor = factor_of(temperature);
@@ -47,6 +54,22 @@ struct LogProbsKernel {
     put(entropy, sums.entropy());
     put(log_sum_exp, sums.log_sum_exp());
     put(sum_of_squares, sums.sum_of_squares());
+    if constexpr (has_top) {
+      TopLogits<Number, B> top(block, logits, begin, begin + vocabulary, 0);
+      for (std::size_t i = 0; i < top_k; ++i) {
+        if (i > 0) top.take();
+        const TopKey key = top.largest();
+        put_top(block, i, float(sums.log_prob(logit_of(key), factor)), id_of(key));
+      }
+    }
+  }
+
+ private:
+  template <Block B>
+  VISPLAY_DEVICE void put_top(B& block, std::size_t i, float log_prob, std::int32_t id) const {
+    if (block.thread() != 0) return;
+    const std::size_t at = std::size_t(block.index()) * top_k + i;
+    block.write(top_log_probs, at, log_prob), block.write(top_ids, at, id);
   }
 };
 
@@ -79,8 +102,8 @@ struct LogProbsBackwardKernel {
     block.sync();  // the target's logit is read before its owner overwrites it
     const RowSlope slope =
         slope_of(double(g), double(h), double(lse), double(entropy_here), double(temperature));
-    const float factor = factor_of(temperature), p = expf(log_p);
-    const float at_target = (g * (1 - p) - h * p * (log_p + entropy_here)) / temperature;
+    const float factor = factor_of(temperature);
+    const float at_target = slope_at_target(g, h, log_p, entropy_here, temperature);
     const std::size_t kept = given < 0 ? 0 : vocabulary;
     const auto gradient = [&](std::size_t column, float x) {
       if (column == target) return Number(at_target);

@@ -41,7 +41,7 @@ struct Owned {
 };
 
 cudaDataType_t blas_type(FloatType type) {
-  if (type == FloatType::float16) throw_cuda_error("product", "float16 is not built");
+  if (type == FloatType::float16) return CUDA_R_16F;
   return type == FloatType::bfloat16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 
