@@ -161,6 +161,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/block_product.hpp
     kernels/block_random.hpp
     kernels/block_random_lanes.hpp
+    kernels/both.hpp
     kernels/cuda/adamw_driver.hpp
     kernels/cuda/adamw_kernel.hpp
     kernels/cuda/batch.hpp

@@ -10,12 +10,12 @@
 // a thousandth a step would otherwise never leave its code. No v becomes zero, since the update
 // divides by its root.
 //
-// F is float or a vector of them, I the integers of the same width (std::int32_t or a vector).
+// F is float, a vector of them or Both of those, I the integers of the same width.
 #pragma once
 
 #include <visplay/core/macros.hpp>
+#include <visplay/kernels/both.hpp>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -40,52 +40,50 @@ VISPLAY_HD inline void update_moments(const AdamWFactors& f, const F& gradient, 
   second = f.beta2 * second + f.beta2_rest * (gradient * gradient);
 }
 
-/// 1 / sqrt(x), relative error below 5e-6; finite for x = 0. Arithmetic alone, so that it is the same
-/// on every processor (the processors' own estimates are not): a guess from the exponent's bits and
-/// two steps of Newton's.
+/// sqrt(x) for x >= 0, relative error below 3e-5. Arithmetic alone, so that it is the same on every
+/// processor (the processors' own estimates are not): a guess y of 1 / sqrt(x) from the exponent's bits,
+/// and x y (1 - e)^(-1/2) for e = 1 - x y^2, |e| < 0.07, by a polynomial.
 template <class F, class I>
-VISPLAY_HD inline F inverse_root(const F& x) {
-  const F half = 0.5f * x;
-  F y = std::bit_cast<F>(0x5F375A86 - (std::bit_cast<I>(x) >> 1));
-  y = y * (1.5f - half * y * y);
-  return y * (1.5f - half * y * y);
+VISPLAY_HD inline F square_root(const F& x) {
+  const F y = bits_as<F>(0x5F375A86 - (bits_as<I>(x) >> 1));
+  const F root = x * y, e = 1.f - root * y;
+  return root + root * (e * (0.5011f + 0.375f * e));
 }
 
-/// 1 / x for normal x > 0, relative error below 1.2e-5, likewise.
+/// 1 / x for normal x > 0, relative error below 1.2e-5, likewise, by two steps of Newton's.
 template <class F, class I>
 VISPLAY_HD inline F inverse(const F& x) {
-  F y = std::bit_cast<F>(0x7EF127EA - std::bit_cast<I>(x));
+  F y = bits_as<F>(0x7EF127EA - bits_as<I>(x));
   y = y * (2.f - x * y);
   return y * (2.f - x * y);
 }
 
-/// m / (sqrt(v / (1 - beta2^t)) + eps), relative error below 2e-5.
+/// m / (sqrt(v / (1 - beta2^t)) + eps), relative error below 4e-5.
 template <class F, class I>
 VISPLAY_HD inline F direction(const AdamWFactors& f, const F& first, const F& second) {
-  const F root = second * inverse_root<F, I>(second);
-  return first * inverse<F, I>(root * f.root_scale + f.eps);
+  return first * inverse<F, I>(square_root<F, I>(second) * f.root_scale + f.eps);
 }
 
 // An element's 32 random bits (U: unsigned I) serve three roundings. What two of them share are the
 // lower of their bits in at least one, so that one hardly knows of the other.
 template <class I, class U>
 VISPLAY_HD inline I bits_for_weight(const U& random) {
-  return std::bit_cast<I>(random & 0xFFFFu);
+  return bits_as<I>(random & 0xFFFFu);
 }
 template <class I, class U>
 VISPLAY_HD inline I bits_for_first(const U& random) {
-  return std::bit_cast<I>(random >> 12);
+  return bits_as<I>(random >> 12);
 }
 template <class I, class U>
 VISPLAY_HD inline I bits_for_second(const U& random) {
-  return std::bit_cast<I>(random & 0xFFFFFu);
+  return bits_as<I>(random & 0xFFFFFu);
 }
 
 /// Its upper half is a bfloat16, rounded up with the probability that makes the mean exact.
 /// @param random  16 bits
 template <class F, class I>
 VISPLAY_HD inline I round_to_bfloat16(const F& x, const I& random) {
-  return std::bit_cast<I>(x) + random;
+  return bits_as<I>(x) + random;
 }
 
 /// E of a block from the bits of its largest magnitude, which cannot round beyond the last code.
@@ -103,19 +101,19 @@ VISPLAY_HD inline std::int32_t second_exponent(std::int32_t largest) {
 /// Moments from their bytes. @param base  E << 23
 template <class F, class I>
 VISPLAY_HD inline F decode_second(const I& code, std::int32_t base) {
-  return std::bit_cast<F>((code << 20) + base) - std::bit_cast<float>(base);
+  return bits_as<F>((code << 20) + base) - bits_as<float>(base);
 }
 template <class F, class I>
 VISPLAY_HD inline F decode_first(const I& code, std::int32_t base) {
   const F size = decode_second<F, I>(code & 0x7F, base);
   constexpr std::int32_t sign = -0x7FFFFFFF - 1;
-  return std::bit_cast<F>(std::bit_cast<I>(size) | ((code << 24) & sign));
+  return bits_as<F>(bits_as<I>(size) | ((code << 24) & sign));
 }
 
 /// The size code of x >= 0. @param random  20 bits
 template <class F, class I>
 VISPLAY_HD inline I encode_size(const F& x, std::int32_t base, const I& random) {
-  return (std::bit_cast<I>(x + std::bit_cast<float>(base)) - base + random) >> 20;
+  return (bits_as<I>(x + bits_as<float>(base)) - base + random) >> 20;
 }
 template <class F, class I>
 VISPLAY_HD inline I encode_second(const F& x, std::int32_t base, const I& random) {
@@ -124,8 +122,8 @@ VISPLAY_HD inline I encode_second(const F& x, std::int32_t base, const I& random
 }
 template <class F, class I>
 VISPLAY_HD inline I encode_first(const F& x, std::int32_t base, const I& random) {
-  const I bits = std::bit_cast<I>(x);
-  return encode_size(std::bit_cast<F>(bits & 0x7FFFFFFF), base, random) | ((bits >> 24) & 0x80);
+  const I bits = bits_as<I>(x);
+  return encode_size(bits_as<F>(bits & 0x7FFFFFFF), base, random) | ((bits >> 24) & 0x80);
 }
 
 }  // namespace visplay::adamw_detail

@@ -5,6 +5,7 @@
 #include <visplay/core/simd_level.hpp>
 #include <visplay/kernels/adamw_formula.hpp>
 #include <visplay/kernels/block_random_lanes.hpp>
+#include <visplay/kernels/both.hpp>
 #include <visplay/kernels/pack_sum.hpp>
 #include <visplay/kernels/two_packs.hpp>
 
@@ -145,6 +146,9 @@ inline void draw(const PackBits (&begin)[sequence_packs], PackBits (&out)[block_
   }
 }
 
+using Floats = Both<Lanes>;
+using Integers = Both<PackIntegers>;
+
 /// The step of one block's weights and moments; the moments are not rounded yet.
 inline void update_block(const AdamWFactors& f, const CompactStretch& s,
                          const PackBits (&random)[block_packs], BlockMoments& moments) {
@@ -153,25 +157,23 @@ inline void update_block(const AdamWFactors& f, const CompactStretch& s,
   for (int i = 0; i < block_packs; i += 2) {
     const int at = i * Pack::lanes;
     fetch_ahead<2 * Pack::lanes * sizeof(BFloat16)>(s.weights + at);
-    PackIntegers first_codes[2], second_codes[2], rounded[2];
-    Lanes gradients[2]{}, weights[2];
-    load_two(s.first + at, first_codes[0], first_codes[1]);
-    load_two(s.second + at, second_codes[0], second_codes[1]);
-    load_two(s.weights + at, weights[0], weights[1]);
+    Integers first_codes, second_codes;
+    Floats gradients{}, weights;
+    load_two(s.first + at, first_codes.a, first_codes.b);
+    load_two(s.second + at, second_codes.a, second_codes.b);
+    load_two(s.weights + at, weights.a, weights.b);
     if (s.gradients) {
       fetch_ahead<2 * Pack::lanes * sizeof(BFloat16)>(s.gradients + at);
-      load_two(s.gradients + at, gradients[0], gradients[1]);
+      load_two(s.gradients + at, gradients.a, gradients.b);
     }
-    for (int k = 0; k < 2; ++k) {
-      Lanes first = decode_first<Lanes>(first_codes[k], first_base);
-      Lanes second = decode_second<Lanes>(second_codes[k], second_base);
-      update_moments(f, Lanes(gradients[k] * f.gradient_scale), first, second);
-      moments.put(i + k, first, second);
-      rounded[k] = round_to_bfloat16(
-          Lanes(f.keep * weights[k] - f.rate * direction<Lanes, PackIntegers>(f, first, second)),
-          bits_for_weight<PackIntegers>(random[i + k]));
-    }
-    store_two_upper(s.weights + at, rounded[0], rounded[1]);
+    Floats first = decode_first<Floats>(first_codes, first_base);
+    Floats second = decode_second<Floats>(second_codes, second_base);
+    update_moments(f, gradients * f.gradient_scale, first, second);
+    moments.put(i, first.a, second.a), moments.put(i + 1, first.b, second.b);
+    const auto rounded =
+        round_to_bfloat16(f.keep * weights - f.rate * direction<Floats, Integers>(f, first, second),
+                          bits_for_weight<Integers>(Both<PackBits>{random[i], random[i + 1]}));
+    store_two_upper(s.weights + at, rounded.a, rounded.b);
   }
 }
 
