@@ -3,6 +3,7 @@
 #pragma once
 
 #include <visplay/core/simd_level.hpp>
+#include <visplay/kernels/both.hpp>
 #include <visplay/kernels/lanes.hpp>
 #include <visplay/kernels/largest.hpp>
 #include <visplay/kernels/log_probs_formula.hpp>
@@ -94,7 +95,7 @@ inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, Re
     load_two(from + at, a, b);
     a = reference.y_of(a, factor), b = reference.y_of(b, factor);
     if constexpr (bounded) a = bounded_below(a), b = bounded_below(b);
-    const Lanes power_a = power_of_two(a), power_b = power_of_two(b);
+    const auto [power_a, power_b] = power_of_two(Both<Lanes>{a, b});
     sum_a += power_a, sum_b += power_b;
     weighted_a += power_a * a, weighted_b += power_b * b;
     if constexpr (squares) squares_a += power_a * power_a, squares_b += power_b * power_b;
@@ -194,7 +195,7 @@ inline void gradient_two(const Number* from, Number* to, float factor, const Row
   Lanes a, b;
   load_two(from, a, b);
   a = bounded_below(a * factor - slope.reference), b = bounded_below(b * factor - slope.reference);
-  const Lanes power_a = power_of_two(a), power_b = power_of_two(b);
+  const auto [power_a, power_b] = power_of_two(Both<Lanes>{a, b});
   store_two(to, power_a * (slope.a + slope.b * a), power_b * (slope.a + slope.b * b));
 }
 

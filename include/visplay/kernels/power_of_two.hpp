@@ -2,8 +2,8 @@
 #pragma once
 
 #include <visplay/core/pack.hpp>
+#include <visplay/kernels/both.hpp>
 
-#include <bit>
 #include <initializer_list>
 
 namespace visplay {
@@ -67,20 +67,41 @@ inline Pack::Lanes power_of_two(const Pack::Lanes& y) {
     p = multiply_add(p, f, Pack(next).v);
   return __builtin_ia32_scalefps512_mask(p, y, Pack::Lanes{}, (unsigned short)(-1), as_it_is);
 }
+inline Both<Pack::Lanes> power_of_two(const Both<Pack::Lanes>& y) {
+  return {power_of_two(y.a), power_of_two(y.b)};
+}
 #else
-/// 2^y for y that is bounded below, relative error below 2e-7 up to 127; beyond, so large that a sum
-/// shows it.
-inline Pack::Lanes power_of_two(const Pack::Lanes& y) {
+/// a < b ? a : b, likewise.
+inline Pack::Lanes smaller(const Pack::Lanes& a, const Pack::Lanes& b) {
+#if defined(__AVX2__) && !defined(__clang__)
+  return __builtin_ia32_minps256(a, b);
+#elif defined(__SSE2__) && !defined(__clang__)
+  return __builtin_ia32_minps(a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
+/// 2^t for t in [-126, 127], relative error below 2e-7.
+template <class Floats, class Integers>
+inline Floats power_in_range(const Floats& t) {
   constexpr float to_integer = 12582912.f;  // 1.5 * 2^23
-  const Pack::Lanes t = -larger(Pack::Lanes{} - 127.f, -y);
-  const Pack::Lanes shifted = t + to_integer, n = shifted - to_integer, f = t - n;
-  Pack::Lanes p = f * 0.00132669706f + 0.00967545994f;
+  const Floats shifted = t + to_integer, n = shifted - to_integer, f = t - n;
+  Floats p = f * 0.00132669706f + 0.00967545994f;
   p = p * f + 0.0555074252f;
   p = p * f + 0.240226217f;
   p = p * f + 0.693146944f;
   p = p * f + 1.00000012f;
-  return std::bit_cast<Pack::Lanes>(std::bit_cast<PackIntegers>(p) +
-                                    (std::bit_cast<PackIntegers>(shifted) << 23));
+  return bits_as<Floats>(bits_as<Integers>(p) + (bits_as<Integers>(shifted) << 23));
+}
+/// 2^y for y that is bounded below; from 127 on so large that a sum shows it.
+inline Pack::Lanes power_of_two(const Pack::Lanes& y) {
+  return power_in_range<Pack::Lanes, PackIntegers>(smaller(Pack::Lanes{} + 127.f, y));
+}
+inline Both<Pack::Lanes> power_of_two(const Both<Pack::Lanes>& y) {
+  const Pack::Lanes most = Pack::Lanes{} + 127.f;
+  const Both<Pack::Lanes> t{smaller(most, y.a), smaller(most, y.b)};
+  return power_in_range<Both<Pack::Lanes>, Both<PackIntegers> >(t);
 }
 #endif
 
