@@ -99,9 +99,10 @@ inline Pack::Lanes power_of_two(const Pack::Lanes& y) {
   return power_in_range<Pack::Lanes, PackIntegers>(smaller(Pack::Lanes{} + 127.f, y));
 }
 inline Both<Pack::Lanes> power_of_two(const Both<Pack::Lanes>& y) {
+  using Floats = Both<Pack::Lanes>;
+  using Integers = Both<PackIntegers>;
   const Pack::Lanes most = Pack::Lanes{} + 127.f;
-  const Both<Pack::Lanes> t{smaller(most, y.a), smaller(most, y.b)};
-  return power_in_range<Both<Pack::Lanes>, Both<PackIntegers> >(t);
+  return power_in_range<Floats, Integers>(Floats{smaller(most, y.a), smaller(most, y.b)});
 }
 #endif
 
