@@ -218,14 +218,16 @@ TEST_CASE("the fused head's top k are those of log_probs over the logits in doub
   for (const FloatType type : types) {
     Example example(type, {70, 48, 3001, 5, 0.8f});
     example.targets[9] = -1;
-    const auto [n, depth, vocabulary, padding, temperature] = example.shape;
+    const std::int64_t n = example.shape.tokens, depth = example.shape.depth,
+                       vocabulary = example.shape.vocabulary;
+    const auto temperature = double(example.shape.temperature);
     std::vector<std::vector<double>> exact;  // log-probs of a token
     for (std::int64_t t = 0; t < n; ++t) {
       std::vector<double>& row = exact.emplace_back(std::size_t(vocabulary));
       double sum = 0;
       for (std::int64_t v = 0; v < vocabulary; ++v) {
         for (std::int64_t h = 0; h < depth; ++h)
-          row[std::size_t(v)] += example.hidden(t, h) * example.head(v, h) / double(temperature);
+          row[std::size_t(v)] += example.hidden(t, h) * example.head(v, h) / temperature;
         sum += std::exp(row[std::size_t(v)]);
       }
       for (double& x : row) x -= std::log(sum);
