@@ -36,7 +36,7 @@ WANTED = {
 
 
 def best_level():
-    flags = set(next(line for line in open("/proc/cpuinfo") if line.startswith("flags")).split())
+    flags = set(next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split())
     needs = {"amx": {"amx_bf16", "avx512_bf16"}, "avx512_bf16": {"avx512_bf16"}, "avx512": {"avx512bw", "avx512vl", "avx512dq"},
              "avx2": {"avx2", "fma"}}
     return next((level for level, these in needs.items() if these <= flags), "portable")

@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -97,6 +98,17 @@ bool same(const std::vector<BFloat16>& a, const std::vector<BFloat16>& b) {
 }
 
 }  // namespace
+
+TEST_CASE("the root and the reciprocal of the compact step are as exact as their headers say") {
+  double root = 0, reciprocal = 0;
+  for (float x = 1; x < 4; x += 0x1p-16f) {  // two binades: beyond, bits repeat
+    root = std::max(root, std::abs(square_root<float, std::int32_t>(x) / std::sqrt(double(x)) - 1));
+    reciprocal = std::max(reciprocal, std::abs(inverse<float, std::int32_t>(x) * double(x) - 1));
+  }
+  CHECK(root < 3e-5);
+  CHECK(reciprocal < 1.2e-5);
+  CHECK(square_root<float, std::int32_t>(0.f) == 0);
+}
 
 TEST_CASE("three hundred float32 steps follow the formula in double at every level") {
   for (const SimdLevel level : levels()) {

@@ -214,8 +214,8 @@ class CudaLaunchers {
          sizeof(Number) == 4 ? 1e-5 : 1. / 128);
   }
 
-  /// The top k of given logits, and of a fused head in chunks: ids below a first difference of log-probs that
-  /// rounding can explain.
+  /// The top k of given logits, and of a fused head in chunks. Ids may change places where rounding can
+  /// have made their log-probs do so.
   template <class Number>
   void check_top() {
     const std::size_t rows = 17, depth = 64, vocabulary = 2001, k = 20;

@@ -197,7 +197,7 @@ TEST_CASE("CUDA's fused head: the top k are the CPU's, whatever the chunk, in ev
   for (const FloatType type : {FloatType::float32, FloatType::bfloat16, FloatType::float16})
     for (const std::size_t k : {1, 12, 100, 300}) {
       Example example{.type = type, .temperature = 0.8f};
-      for (std::int64_t c = 0; c < depth; ++c)  // ids 100 to 110 tie with one of another chunk
+      for (std::int64_t c = 0; c < depth; ++c)  // ids 100 to 109 tie with one of another chunk
         for (std::int64_t r = 100; r < 110; ++r)
           example.head.set(r, c, float(example.head(250, c)));
       Top cpu{k};
@@ -227,6 +227,11 @@ TEST_CASE("CUDA's fused head: the top k are the CPU's, whatever the chunk, in ev
             CHECK(sorted == std::vector<std::int32_t>(k, -1));
           else
             CHECK(std::ranges::adjacent_find(sorted) == sorted.end());
+          std::vector<std::int32_t> tied;  // in the order in which they were given
+          for (std::size_t i = t * k; i < (t + 1) * k; ++i)
+            if (const auto id = cuda.ids[i]; id == 250 || (id >= 100 && id < 110))
+              tied.push_back(id);
+          CHECK(std::ranges::is_sorted(tied));
         }
       }
     }

@@ -61,7 +61,7 @@ template <class Real>
 VISPLAY_HD Real slope_at_target(Real log_prob_gradient, Real entropy_gradient, Real log_p,
                                 Real entropy, Real temperature) {
   const Real p = std::exp(log_p);
-  const Real by_entropy = p > 0 ? p * (log_p + entropy) : 0;  // of a masked target: not 0 infinity
+  const Real by_entropy = p > 0 ? p * (log_p + entropy) : 0;  // masked: 0, where the product is NaN
   return (log_prob_gradient * (1 - p) - entropy_gradient * by_entropy) / temperature;
 }
 

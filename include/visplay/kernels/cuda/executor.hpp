@@ -50,4 +50,5 @@ template <class T>
 GlobalView<const T> as_const(const GlobalView<T>& view) {
   return {view.data, view.count};
 }
+
 }  // namespace visplay::cuda

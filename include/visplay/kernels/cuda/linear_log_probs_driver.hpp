@@ -6,9 +6,9 @@
 //   backward   HeadRowsKernel; then for each chunk: product, HeadSlopesKernel, and two products: the
 //              head's gradient of the chunk, written once, and the hidden states', added in float32
 //
-// Work: 2NHV and 6NHV. Work space, in bytes: 4 N C + 40 N, and 16 N k for a top k; with gradient 28 N more, 2 N C in bfloat16,
-// and 4 N H unless the hidden states' gradient is float32. Everything must be of the device, spans
-// included; shapes are checked by those who call (launch.cpp). Hidden states must be finite for the head's
+// Work: 2NHV and 6NHV. Work space, in bytes: 4 N C + 40 N, and 16 N k for a top k; with gradient 28 N
+// more, 2 N C in bfloat16, and 4 N H unless the hidden states' gradient is float32. Everything must be of
+// the device, spans included; shapes are checked by those who call (launch.cpp). Hidden states must be finite for the head's
 // gradient, those of ignored tokens too: their zero slopes are multiplied by them.
 #pragma once
 
