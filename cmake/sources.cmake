@@ -193,6 +193,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/linear_log_probs_checks.hpp
     kernels/linear_log_probs_common.hpp
     kernels/linear_log_probs_forward.hpp
+    kernels/linear_log_probs_kept.hpp
     kernels/linear_log_probs_pass.hpp
     kernels/linear_log_probs_plan.hpp
     kernels/linear_log_probs_tiles.hpp
@@ -200,6 +201,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/log_probs_checks.hpp
     kernels/log_probs_formula.hpp
     kernels/log_probs_pass.hpp
+    kernels/log_probs_reference.hpp
     kernels/masked_sum.hpp
     kernels/masked_sums.hpp
     kernels/matrix_product.hpp

@@ -1,10 +1,11 @@
 // The fused head: N tokens, hidden size H, vocabulary V, bfloat16 unless the name says otherwise.
-// FLOP: 2NHV without gradient, 8NHV with it (the logits are computed twice). Bytes: hidden states and
-// head read once, gradients written once. Token 0 is compared with float64.
+// FLOP: 2NHV without gradient, 8NHV with it (the logits are computed twice), 6NHV if they are kept. Bytes:
+// hidden states and head read once, gradients and kept logits written once. Token 0 is compared with float64.
 // benchmarks/peers/linear_log_probs.py runs the peers beside it.
 //
 //   linear_log_probs/level/N/H/V/threads                 log-prob and entropy
 //   linear_log_probs_with_gradient/level/N/H/V/threads   and gradients of hidden states and head
+//   linear_log_probs_kept/level/N/H/V/threads            the same with memory for all logits
 //   linear_log_probs_float32/level/N/H/V/threads         float32 inputs
 #include <visplay/core/huge_buffer.hpp>
 #include <visplay/core/rng.hpp>
@@ -25,7 +26,7 @@ using namespace visplay;
 struct Batch {
   FloatType type;
   std::int64_t tokens, depth, vocabulary;
-  HugeBuffer hidden, head, hidden_gradient, head_gradient;
+  HugeBuffer hidden, head, hidden_gradient, head_gradient, kept;
   std::vector<std::int64_t> targets;
   std::vector<float> log_probs, entropy, coefficients;
 
@@ -118,12 +119,19 @@ void compare_with_float64(benchmark::State& state, Batch& batch, bool gradient) 
   declare_error(state, worst, 0x1p-8);
 }
 
-void run(benchmark::State& state, FloatType type, bool with_gradient) {
+enum class Pass { forward, with_gradient, with_kept_logits };
+
+void run(benchmark::State& state, FloatType type, Pass pass) {
+  const bool with_gradient = pass != Pass::forward;
   const AtLevel level(state, state.range(0));
   if (!level) return;
   Batch batch(state, type);
   ThreadPool pool(int(state.range(4)));
-  const LinearLogProbsOutput output{.log_probs = batch.log_probs, .entropy = batch.entropy};
+  LinearLogProbsOutput output{.log_probs = batch.log_probs, .entropy = batch.entropy};
+  if (pass == Pass::with_kept_logits) {
+    const std::size_t bytes = linear_log_probs_kept_bytes(batch.tokens, batch.vocabulary, type);
+    output.kept = {batch.kept.reserve(bytes), bytes};
+  }
   const auto coefficients = [&](auto, auto) {
     return LinearLogProbsCoefficients{batch.coefficients, {}};
   };
@@ -139,15 +147,21 @@ void run(benchmark::State& state, FloatType type, bool with_gradient) {
   for (auto _ : state) compute();
   const auto bytes = double(batch.size(batch.tokens) + batch.size(batch.vocabulary));
   const double product = 2 * double(batch.tokens) * double(batch.depth) * double(batch.vocabulary);
-  declare(state, {.flop = (with_gradient ? 4 : 1) * product,
-                  .read = bytes,
-                  .written = with_gradient ? bytes : 0});
+  const double products = pass == Pass::forward ? 1 : pass == Pass::with_gradient ? 4 : 3;
+  declare(state, {.flop = products * product,
+                  .read = bytes + double(output.kept.size()),
+                  .written = (with_gradient ? bytes : 0) + double(output.kept.size())});
 }
 
-void linear_log_probs(benchmark::State& state) { run(state, FloatType::bfloat16, false); }
-void linear_log_probs_float32(benchmark::State& state) { run(state, FloatType::float32, false); }
+void linear_log_probs(benchmark::State& state) { run(state, FloatType::bfloat16, Pass::forward); }
+void linear_log_probs_float32(benchmark::State& state) {
+  run(state, FloatType::float32, Pass::forward);
+}
 void linear_log_probs_with_gradient(benchmark::State& state) {
-  run(state, FloatType::bfloat16, true);
+  run(state, FloatType::bfloat16, Pass::with_gradient);
+}
+void linear_log_probs_kept(benchmark::State& state) {
+  run(state, FloatType::bfloat16, Pass::with_kept_logits);
 }
 
 constexpr int avx512 = int(SimdLevel::avx512), pairs = int(SimdLevel::avx512_bf16),
@@ -165,6 +179,12 @@ BENCHMARK(linear_log_probs)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(linear_log_probs_with_gradient)
+    ->ArgNames({"level", "N", "H", "V", "threads"})
+    ->VISPLAY_HEAD_SHAPES(amx)
+    ->VISPLAY_HEAD_SHAPES(pairs)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(linear_log_probs_kept)
     ->ArgNames({"level", "N", "H", "V", "threads"})
     ->VISPLAY_HEAD_SHAPES(amx)
     ->VISPLAY_HEAD_SHAPES(pairs)

@@ -1,11 +1,11 @@
 // The fused head in rounds, for benchmarks/peers/linear_log_probs.py, on inputs that it wrote.
 //
-//   visplay_linear_log_probs FOLDER N H V THREADS LEVEL
+//   visplay_linear_log_probs FOLDER N H V THREADS LEVEL TYPE
 //
-// FOLDER holds hidden.bin [N, H] and head.bin [V, H] in bfloat16, targets.bin [N] in int64 and
-// coefficients.bin [N] in float32. For each line on stdin, "forward" or "gradient", a line on stdout:
-// wall and processor seconds, and bytes of memory beyond inputs and results (peak resident size). At
-// "write" the results go to log_probs.bin, entropy.bin, hidden_gradient.bin and head_gradient.bin.
+// FOLDER holds hidden.bin [N, H] and head.bin [V, H] in TYPE, bfloat16 or float32, targets.bin [N] in int64
+// and coefficients.bin [N] in float32. For each line on stdin, "forward" or "gradient MIB" (of logits that
+// are kept for the backward pass), a line on stdout: wall and processor seconds, and bytes of memory beyond
+// inputs and results (peak resident size). At "write" the results go to log_probs.bin, entropy.bin, hidden_gradient.bin and head_gradient.bin.
 #include <visplay/core/error.hpp>
 #include <visplay/core/huge_buffer.hpp>
 #include <visplay/core/simd_level.hpp>
@@ -16,6 +16,7 @@
 #include <ctime>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,8 @@ struct Head {
   std::string folder;
   std::int64_t tokens, depth, vocabulary;
   ThreadPool pool;
-  HugeBuffer hidden, head, hidden_gradient, head_gradient;
+  FloatType type;
+  HugeBuffer hidden, head, hidden_gradient, head_gradient, kept;
   std::vector<std::int64_t> targets;
   std::vector<float> coefficients, log_probs, entropy;
 
@@ -55,6 +57,7 @@ struct Head {
         depth(std::stoll(arguments[3])),
         vocabulary(std::stoll(arguments[4])),
         pool(std::stoi(arguments[5])),
+        type(std::string(arguments[7]) == "float32" ? FloatType::float32 : FloatType::bfloat16),
         targets(std::size_t(tokens)),
         coefficients(targets.size()),
         log_probs(targets.size()),
@@ -67,18 +70,20 @@ struct Head {
     std::memset(hidden_gradient.reserve(bytes(tokens)), 0, bytes(tokens));
     std::memset(head_gradient.reserve(bytes(vocabulary)), 0, bytes(vocabulary));
   }
-  [[nodiscard]] std::size_t bytes(std::int64_t rows) const { return std::size_t(rows * depth) * 2; }
+  [[nodiscard]] std::size_t bytes(std::int64_t rows) const {
+    return std::size_t(rows * depth * bytes_of(type));
+  }
   [[nodiscard]] MutableFloatMatrix matrix(HugeBuffer& of, std::int64_t rows) const {
-    return {of.reserve(0), FloatType::bfloat16, rows, depth, depth};
+    return {of.reserve(0), type, rows, depth, depth};
   }
 
-  void run(bool with_gradient) {
-    const LinearLogProbsInput input{
-        {hidden.reserve(0), FloatType::bfloat16, tokens, depth, depth},
-        {head.reserve(0), FloatType::bfloat16, vocabulary, depth, depth},
-        targets};
-    const LinearLogProbsOutput output{.log_probs = log_probs, .entropy = entropy};
+  void run(bool with_gradient, std::size_t kept_bytes) {
+    const LinearLogProbsInput input{{hidden.reserve(0), type, tokens, depth, depth},
+                                    {head.reserve(0), type, vocabulary, depth, depth},
+                                    targets};
+    LinearLogProbsOutput output{.log_probs = log_probs, .entropy = entropy};
     if (!with_gradient) return linear_log_probs(input, output, pool);
+    if (kept_bytes > 0) output.kept = {kept.reserve(kept_bytes), kept_bytes};
     linear_log_probs_with_gradient(
         input, output,
         [&](auto, auto) {
@@ -97,7 +102,7 @@ struct Head {
 }  // namespace
 
 int main(int count, char** arguments) {
-  check(count == 7, "usage: visplay_linear_log_probs FOLDER N H V THREADS LEVEL");
+  check(count == 8, "usage: visplay_linear_log_probs FOLDER N H V THREADS LEVEL TYPE");
   Head head(arguments);
   const auto processor = [] { return double(std::clock()) / CLOCKS_PER_SEC; };
   for (std::string line; std::getline(std::cin, line);) {
@@ -106,10 +111,14 @@ int main(int count, char** arguments) {
       std::cout << "written" << std::endl;
       continue;
     }
+    std::istringstream words(line);
+    std::string command;
+    std::size_t kept = 0;
+    words >> command >> kept;
     std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts again
     const double resident = status("VmRSS:"), before = processor();
     const auto start = std::chrono::steady_clock::now();
-    head.run(line == "gradient");
+    head.run(command == "gradient", kept << 20);
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
     std::cout << wall.count() << ' ' << processor() - before << ' '
               << 1024 * (status("VmHWM:") - resident) << std::endl;

@@ -1,17 +1,19 @@
 """The fused head: ours against the ways that Python systems go from hidden states to log-probs, in turns.
 
-    .deps/oracle/bin/python benchmarks/peers/linear_log_probs.py [--level LEVEL] [--rounds 5]
+    .deps/oracle/bin/python benchmarks/peers/linear_log_probs.py [--level LEVEL] [--type TYPE] [--rounds 5]
 
 Log-prob of the chosen token and entropy, without gradient:
-  GEMM       torch.mm into a tensor that is already there: what writing bfloat16 logits alone costs
+  GEMM       torch.mm into a tensor that is already there: what writing the logits alone costs
   TRL        F.linear, selective_log_softmax, entropy_from_logits
   verl       FusedLinearForPPO, chunks of 512 tokens
 With the gradients of hidden states and head for a coefficient per token:
   F.linear_cross_entropy    reduction "none"; options at their defaults, and the fastest of a few settings
-  autograd                  bfloat16 F.linear, float32 cross entropy
-All on the same bfloat16 inputs, in one process that takes turns with ours, with the same number of threads, freed memory kept
+  autograd                  F.linear, float32 cross entropy
+Ours with gradients: without memory for logits, and with --kept MiB of it (LinearLogProbsOutput::kept).
+All on the same inputs, in one process that takes turns with ours, with the same number of threads, freed memory kept
 and huge pages on for the peers. A level (the processor's best unless one is named) holds oneDNN to that instruction set too. A ratio is the median over rounds of
-peer / ours of the same round. Memory is the peak beyond inputs and results. Sixteen tokens are checked against float64.
+peer / ours of the same round. The type is bfloat16, but float32 at levels without products of bfloat16, where ATen's
+take minutes. Memory is the peak beyond inputs and results. Sixteen tokens are checked against float64.
 """
 import argparse
 import ctypes
@@ -49,8 +51,12 @@ def arguments():
     parser.add_argument("--level", default=best_level(), choices=LEVELS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--type", choices=("bfloat16", "float32"))
+    parser.add_argument("--kept", type=int, default=224)
     parser.add_argument("--shape", type=int, nargs=3, default=(1024, 2048, 151936), metavar=("N", "H", "V"))
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.type = options.type or ("bfloat16" if options.level in WANTED else "float32")
+    return options
 
 
 def best_settings(level):
@@ -75,12 +81,14 @@ from torch.nn import LinearCrossEntropyOptions
 from trl.trainer.utils import entropy_from_logits, selective_log_softmax
 from verl.utils.experimental.torch_functional import FusedLinearForPPO
 
+TYPE = getattr(torch, OPTIONS.type)
+
 
 class Batch:
     def __init__(self, tokens, depth, vocabulary):
         torch.manual_seed(1)
-        self.hidden = torch.randn(tokens, depth).bfloat16()
-        self.head = torch.empty(vocabulary, depth, dtype=torch.bfloat16).normal_(0, 2 / depth**0.5)
+        self.hidden = torch.randn(tokens, depth).to(TYPE)
+        self.head = torch.empty(vocabulary, depth, dtype=TYPE).normal_(0, 2 / depth**0.5)
         self.targets = torch.randint(vocabulary, (tokens,))
         self.coefficients = torch.randn(tokens) / tokens
         self.hidden.requires_grad_()
@@ -88,14 +96,14 @@ class Batch:
 
     def write(self, folder):
         for name, tensor in (("hidden", self.hidden), ("head", self.head)):
-            tensor.detach().view(torch.int16).numpy().tofile(f"{folder}/{name}.bin")
+            tensor.detach().view(torch.uint8).numpy().tofile(f"{folder}/{name}.bin")
         self.targets.numpy().tofile(f"{folder}/targets.bin")
         self.coefficients.numpy().tofile(f"{folder}/coefficients.bin")
 
 
 def forward_peers(batch):
     hidden, head, targets = batch.hidden.detach(), batch.head.detach(), batch.targets
-    logits = torch.empty(len(hidden), len(head), dtype=torch.bfloat16)
+    logits = torch.empty(len(hidden), len(head), dtype=TYPE)
     completions = lambda x: x.view(8, -1, *x.shape[1:])  # TRL's [B, T]
 
     def trl():
@@ -122,8 +130,9 @@ def gradient_peers(batch):
         each = F.cross_entropy(F.linear(hidden, head).float(), targets, reduction="none")
         each.backward(-batch.coefficients)
 
-    settings = {f"compact, chunks of {chunk}": cross_entropy(
-        LinearCrossEntropyOptions(acc_policy="compact", batch_chunk_size=chunk), "medium") for chunk in (256, 1024)}
+    settings = {f"compact, chunks of {chunk}, float32 products at precision {precision}": cross_entropy(
+        LinearCrossEntropyOptions(acc_policy="compact", batch_chunk_size=chunk), precision)
+        for chunk in (256, 1024) for precision in ("medium", "highest")}
     return {"linear_cross_entropy": cross_entropy(LinearCrossEntropyOptions(), "highest"), "autograd": autograd}, settings
 
 
@@ -155,8 +164,8 @@ def seconds(step, batch):
 class Ours:
     def __init__(self, folder, threads, level, shape):
         self.process = subprocess.Popen(
-            [OPTIONS.ours, folder, *map(str, shape), str(threads), str(LEVELS[level])], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True)
+            [OPTIONS.ours, folder, *map(str, shape), str(threads), str(LEVELS[level]), OPTIONS.type],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
@@ -175,7 +184,7 @@ def check(batch, folder, some=16):
     units of the sizes of what is summed in it: bfloat16 rounds each logit's gradient and each result by at most 2^-8 of it."""
     read = lambda name, type: numpy.fromfile(f"{folder}/{name}.bin", dtype=type)
     ours = torch.from_numpy(read("log_probs", numpy.float32))[:some], torch.from_numpy(read("entropy", numpy.float32))[:some]
-    gradient = torch.from_numpy(read("hidden_gradient", numpy.int16)).view(torch.bfloat16).view_as(batch.hidden)[:some]
+    gradient = torch.from_numpy(read("hidden_gradient", numpy.uint8)).view(TYPE).view_as(batch.hidden)[:some]
     hidden = batch.hidden.detach()[:some].double()
     parts = batch.head.detach().split(16384)
     log_p = torch.log_softmax(torch.cat([hidden @ part.double().t() for part in parts], 1), 1)
@@ -191,50 +200,56 @@ def check(batch, folder, some=16):
             ((gradient.double() - exact).abs() / (sizes + exact.abs())).max().item())
 
 
-def compare(ours, line, peers, batch, rounds):
-    """Prints medians and the median of ratios of each peer. One that takes more than a minute is called only once."""
-    times, memory = {name: {} for name in ("ours", *peers)}, {}
+def compare(ours, lines, peers, batch, rounds):
+    """Prints medians and the median of ratios of each of our lines and each peer. A peer that takes more than a minute
+    is called only once."""
+    times, memory = {name: {} for name in (*lines, *peers)}, {}
     for round in range(rounds + 1):  # the first warms up; it alone shows what memory is new
         for name in times:
-            if times[name].get(0, (0,))[0] > 60:
+            if name in peers and times[name].get(0, (0,))[0] > 60:
                 continue
-            wall, processor, extra = ours.timed(line) if name == "ours" else timed(peers[name], batch)
+            wall, processor, extra = ours.timed(name) if name in lines else timed(peers[name], batch)
             memory[name] = max(memory.get(name, 0), extra)
             times[name][round] = wall, processor
     for of_rounds in times.values():
         if len(of_rounds) > 1:
             del of_rounds[0]
+    for line in lines:
+        report(line, peers, times, memory)
+
+
+def report(line, peers, times, memory):
     median = lambda values: statistics.median(values)
-    own = list(times["ours"].values())
+    own = list(times[line].values())
     print(f"{line}: ours {median(w for w, _ in own):.2f} s (processor {median(p for _, p in own):.2f}), "
-          f"{memory['ours'] / 2**20:.1f} MiB beyond inputs and results", flush=True)
+          f"{memory[line] / 2**20:.1f} MiB beyond inputs and results", flush=True)
     for name in peers:
         # A peer's only call was in the first round, of which ours warmed up: the first of ours that counts stands in.
-        pairs = [(of_round, times["ours"].get(round, own[0])) for round, of_round in times[name].items()]
+        pairs = [(of_round, times[line].get(round, own[0])) for round, of_round in times[name].items()]
         wall, ratio = median(w for (w, _), _ in pairs), median(a[0] / b[0] for a, b in pairs)
-        wanted = WANTED.get(OPTIONS.level, {}).get(name)
+        wanted = WANTED.get(OPTIONS.level, {}).get(name) if OPTIONS.type == "bfloat16" else None
         print(f"  {name:27} {wall:6.2f} s, ratio {ratio:5.2f} "
               f"(processor {median(a[1] / b[1] for a, b in pairs):5.2f}, wanted {wanted or '-'}), "
-              f"memory {memory[name] / 2**20:7.1f} MiB, ratio {memory[name] / max(memory['ours'], 1):.0f}", flush=True)
-        record(f"fused head, {line}, {OPTIONS.level}", name, median(w for w, _ in own), wall, ratio, wanted,
-               f"{memory[name] / 2**20:.0f} MiB, ours {memory['ours'] / 2**20:.1f}")
+              f"memory {memory[name] / 2**20:7.1f} MiB, ratio {memory[name] / max(memory[line], 1):.1f}", flush=True)
+        record(f"fused head, {line}, {OPTIONS.type}, {OPTIONS.level}", name, median(w for w, _ in own), wall, ratio, wanted,
+               f"{memory[name] / 2**20:.0f} MiB, ours {memory[line] / 2**20:.1f}")
 
 
 def main():
     torch.set_num_threads(OPTIONS.threads)
     print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "trl", "verl")),
-          f"level {OPTIONS.level}, {OPTIONS.threads} threads, N H V = {OPTIONS.shape}, load {os.getloadavg()[0]:.1f}", flush=True)
+          f"level {OPTIONS.level}, {OPTIONS.type}, {OPTIONS.threads} threads, N H V = {OPTIONS.shape}, load {os.getloadavg()[0]:.1f}", flush=True)
     batch = Batch(*OPTIONS.shape)
     with tempfile.TemporaryDirectory() as folder:
         batch.write(folder)
         ours = Ours(folder, OPTIONS.threads, OPTIONS.level, OPTIONS.shape)
         with torch.no_grad():
-            compare(ours, "forward", forward_peers(batch), batch, OPTIONS.rounds)
+            compare(ours, ["forward"], forward_peers(batch), batch, OPTIONS.rounds)
         peers, settings = gradient_peers(batch)
         tuned = min(settings, key=lambda name: seconds(settings[name], batch))
-        print(f"linear_cross_entropy tuned: {tuned}, float32 products in bfloat16", flush=True)
+        print(f"linear_cross_entropy tuned: {tuned}", flush=True)
         peers["linear_cross_entropy tuned"] = settings[tuned]
-        compare(ours, "gradient", peers, batch, OPTIONS.rounds)
+        compare(ours, ["gradient 0", f"gradient {OPTIONS.kept}"], peers, batch, OPTIONS.rounds)
         ours.ask("write")
         log_prob, entropy, gradient = check(batch, folder)
         print(f"against float64: log-prob {log_prob:.1e}, entropy {entropy:.1e}, hidden gradient {gradient:.1e} of what is summed")

@@ -75,6 +75,39 @@ TEST_CASE("the one call of linear_log_probs gives the bits of the autograd funct
   CHECK(at::equal(result.head_gradient, w.grad()));
 }
 
+TEST_CASE("the autograd function keeps logits of each call apart until its graph is gone") {
+  const auto type = GENERATE(at::kFloat, at::kBFloat16);
+  const Example e(90, 24, 3000, 1.2, type);
+  const auto gradients = [&](const at::Tensor& hidden, std::int64_t kept_bytes) {
+    const auto x = hidden.clone().requires_grad_(), w = e.head.clone().requires_grad_();
+    linear_log_probs(x, w, e.targets, e.temperature, kept_bytes).log_probs.sum().backward();
+    return TensorList{x.grad(), w.grad()};
+  };
+  const auto kept = gradients(e.hidden, default_kept_bytes), none = gradients(e.hidden, 0),
+             some = gradients(e.hidden, 200'000);
+  for (const int i : {0, 1})
+    for (const auto* other : {&none, &some})
+      if (type == at::kFloat)
+        CHECK(at::equal(kept[i], (*other)[i]));
+      else
+        CHECK(at::allclose(kept[i].to(at::kFloat), (*other)[i].to(at::kFloat), 0x1p-7, 1e-3));
+
+  const auto x = e.hidden.clone().requires_grad_(), y = (2 * e.hidden).requires_grad_();
+  const auto of_x = linear_log_probs(x, e.head, e.targets, e.temperature).log_probs.sum();
+  const auto of_y = linear_log_probs(y, e.head, e.targets, e.temperature).log_probs.sum();
+  {
+    const at::NoGradGuard guard;
+    (void)linear_log_probs(2 * y, e.head, e.targets);
+  }
+  of_x.backward({}, /*retain_graph=*/true);
+  CHECK(at::equal(x.grad(), kept[0]));
+  of_y.backward();
+  CHECK(at::equal(y.grad(), gradients(2 * e.hidden, default_kept_bytes)[0]));
+  x.mutable_grad().zero_();
+  of_x.backward();
+  CHECK(at::equal(x.grad(), kept[0]));
+}
+
 TEST_CASE("linear_log_probs takes views and gradients of one input alone") {
   const Example e(40, 16, 300, 1, at::kFloat);
   const auto turned = e.hidden.t().contiguous().t();  // column-major

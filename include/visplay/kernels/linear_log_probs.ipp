@@ -6,6 +6,7 @@
 #include <visplay/kernels/linear_log_probs.hpp>
 #include <visplay/kernels/linear_log_probs_checks.hpp>
 #include <visplay/kernels/linear_log_probs_plan.hpp>
+#include <visplay/kernels/log_probs_formula.hpp>
 
 #ifndef VISPLAY_SIMD_UNITS
 #include <visplay/kernels/linear_log_probs_pass.hpp>
@@ -30,14 +31,6 @@ VISPLAY_INLINE Passes passes_in_use([[maybe_unused]] FloatType type) {
 #endif
 }
 
-/// Values of tokens in whole registers: rounded up to 32, what lies beyond is zero.
-VISPLAY_INLINE std::vector<float> padded_tokens(std::span<const float> values, std::int64_t tokens,
-                                                float factor = 1) {
-  std::vector<float> padded(std::size_t(ceil_div(tokens, 32) * 32));
-  for (std::size_t i = 0; i < values.size(); ++i) padded[i] = factor * values[i];
-  return padded;
-}
-
 /// A checked call.
 struct Call {
   Call(const LinearLogProbsInput& in, ThreadPool& pool) : passes(passes_in_use(in.hidden.type)) {
@@ -52,9 +45,13 @@ struct Call {
     }
     // Below some two million operations a second thread costs more than it brings.
     const double work = double(in.hidden.rows) * double(vocabulary) * double(in.hidden.columns);
-    plan = {in.hidden,          in.head,
-            targets.data(),     vocabulary,
-            1 / in.temperature, work < 1e6 ? &alone : &pool};
+    plan = {in.hidden,
+            in.head,
+            targets.data(),
+            vocabulary,
+            log_probs_detail::factor_of(in.temperature),
+            work < 1e6 ? &alone : &pool};
+    temperature = double(in.temperature);
   }
 
   void forward(const LinearLogProbsOutput& out) {
@@ -63,25 +60,40 @@ struct Call {
     const auto place = [&](std::span<float> wanted, std::size_t i) {
       return wanted.empty() ? spare.data() + i * n : wanted.data();
     };
-    const ForwardResult result{place(out.log_probs, 0),   place(out.entropy, 1),
-                               place(out.sum_squares, 2), place(out.log_sums, 3),
-                               out.top_log_probs.data(),  out.top_ids.data()};
+    const ForwardResult result{place(out.log_probs, 0),
+                               place(out.entropy, 1),
+                               place(out.sum_squares, 2),
+                               place(out.log_sums, 3),
+                               out.top_log_probs.data(),
+                               out.top_ids.data(),
+                               out.kept};
     plan.top_k = out.top_k;
     passes.forward(plan, result, memory().reserve(passes.forward_bytes(plan)));
   }
 
   void backward(std::span<const float> log_sums, std::span<const float> entropy,
                 const LinearLogProbsCoefficients& coefficients,
-                const LinearLogProbsGradient& gradient) {
+                const LinearLogProbsGradient& gradient, std::span<const std::byte> kept) {
     const std::int64_t n = plan.tokens();
     if (n == 0) return clear(gradient.head);
-    auto by_log_prob = padded_tokens(coefficients.log_probs, n, plan.inverse_temperature);
-    auto by_entropy = padded_tokens(coefficients.entropy, n, plan.inverse_temperature);
-    for (std::int64_t i = 0; i < n; ++i)
-      if (targets[std::size_t(i)] < 0) by_log_prob[std::size_t(i)] = by_entropy[std::size_t(i)] = 0;
-    const auto sums = padded_tokens(log_sums, n), entropies = padded_tokens(entropy, n);
-    const BackwardInput input{sums.data(),       entropies.data(), by_log_prob.data(),
-                              by_entropy.data(), gradient.hidden,  gradient.head};
+    const std::size_t padded = targets.size();
+    std::vector<float> of_tokens(4 * padded);  // zero where a row is ignored
+    float *a = of_tokens.data(), *b = a + padded, *reference = b + padded,
+          *by_log_prob = reference + padded;
+    std::fill_n(reference, padded,
+                1e30f);  // a power of 0, however large an ignored row's logits are
+    const auto value = [](std::span<const float> of, std::size_t i) {
+      return of.empty() ? 0. : double(of[i]);
+    };
+    for (std::size_t i = 0; i < std::size_t(n); ++i) {
+      if (targets[i] < 0) continue;
+      const double g = value(coefficients.log_probs, i), h = value(coefficients.entropy, i);
+      const auto slope =
+          log_probs_detail::slope_of(g, h, double(log_sums[i]), value(entropy, i), temperature);
+      a[i] = slope.a, b[i] = slope.b, reference[i] = slope.reference;
+      by_log_prob[i] = float(g / temperature);
+    }
+    const BackwardInput input{a, b, reference, by_log_prob, gradient.hidden, gradient.head, kept};
     passes.backward(plan, input, memory().reserve(passes.backward_bytes(plan)));
   }
 
@@ -101,6 +113,7 @@ struct Call {
   std::vector<std::int32_t> targets;
   ThreadPool alone{1};
   Plan plan;
+  double temperature = 1;
 };
 
 }  // namespace linear_log_probs_detail
@@ -117,11 +130,11 @@ VISPLAY_INLINE void linear_log_probs_backward(const LinearLogProbsInput& input,
                                               std::span<const float> entropy,
                                               const LinearLogProbsCoefficients& coefficients,
                                               const LinearLogProbsGradient& gradient,
-                                              ThreadPool& pool) {
+                                              ThreadPool& pool, std::span<const std::byte> kept) {
   linear_log_probs_detail::Call call(input, pool);
   linear_log_probs_detail::check_backward(input, log_sums.size(), entropy.size(), coefficients,
                                           gradient);
-  call.backward(log_sums, entropy, coefficients, gradient);
+  call.backward(log_sums, entropy, coefficients, gradient, kept);
 }
 
 VISPLAY_INLINE void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
@@ -143,7 +156,7 @@ VISPLAY_INLINE void linear_log_probs_with_gradient(const LinearLogProbsInput& in
   if (n > 0) call.forward(out);
   const LinearLogProbsCoefficients by = coefficients_of(out.log_probs, out.entropy);
   linear_log_probs_detail::check_backward(input, n, n, by, gradient);
-  call.backward(out.log_sums, out.entropy, by, gradient);
+  call.backward(out.log_sums, out.entropy, by, gradient, out.kept);
 }
 
 }  // namespace visplay

@@ -1,6 +1,7 @@
 // What the forward and the backward pass of linear_log_probs share.
 #pragma once
 
+#include <visplay/kernels/linear_log_probs_kept.hpp>
 #include <visplay/kernels/linear_log_probs_plan.hpp>
 #include <visplay/kernels/linear_log_probs_tiles.hpp>
 #include <visplay/kernels/product_parts.hpp>
@@ -19,7 +20,7 @@ using linear_log_probs_detail::Passes;
 using linear_log_probs_detail::Plan;
 
 /// Multiplies rows [begin, end) of the head with panels of tokens. `make(tile, row, panel)` gives the
-/// work on a tile.
+/// work on a tile of work_rows rows (the last has fewer) from `row` on.
 /// @param chunk   rows whose panels are in `left` while all tokens stream past
 /// @param memory  of Strips, for a chunk
 template <class Tiles, class Work, class T, class Make>
@@ -40,7 +41,7 @@ void multiply_head(const ByRow<T>& head, std::ptrdiff_t begin, std::ptrdiff_t en
                     panel_units * std::ptrdiff_t(sizeof(Unit)), row_panels * (units / 16));
       strips.multiply(
           left, row_panels, right, units,
-          [&](const float* tile, int r) { return make(tile, begin + r * Tiles::rows, panel); },
+          [&](const float* tile, int row) { return make(tile, begin + row, panel); },
           [&] { next.advance(); });
     }
   }
@@ -50,7 +51,7 @@ void multiply_head(const ByRow<T>& head, std::ptrdiff_t begin, std::ptrdiff_t en
 template <class Tiles, class T>
 struct Common {
   using Unit = typename Tiles::Unit;
-  static constexpr int rows = Tiles::rows, columns = Tiles::columns;
+  static constexpr int columns = Tiles::columns;
 
   explicit Common(const Plan& plan)
       : plan(plan),

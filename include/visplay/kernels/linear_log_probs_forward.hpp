@@ -4,6 +4,7 @@
 #pragma once
 
 #include <visplay/kernels/linear_log_probs_common.hpp>
+#include <visplay/kernels/log_probs_formula.hpp>
 
 #include <cmath>
 
@@ -35,6 +36,7 @@ class Forward : Common<Tiles, T> {
   }
 
   void run(const ForwardResult& result) {
+    const KeptLogits kept(result.kept, plan);
     Areas areas(threads);
     for (std::int64_t first = 0; first < plan.tokens(); first += token_block) {
       const std::int64_t count = std::min(token_block, plan.tokens() - first);
@@ -42,7 +44,7 @@ class Forward : Common<Tiles, T> {
       if (tops.k > 0) tops.reset(threads * token_block);
       plan.pool->run(std::size_t(slices), [&](std::size_t s) {
         const Areas::Hold area(areas);
-        add_slice(std::int64_t(s), first, count, area.index());
+        add_slice(std::int64_t(s), first, count, kept, area.index());
       });
       parallel_for(*plan.pool, std::size_t(count), 32, [&](std::size_t begin, std::size_t end) {
         for (auto t = std::int64_t(begin); t < std::int64_t(end); ++t) merge(first, t, result);
@@ -53,7 +55,10 @@ class Forward : Common<Tiles, T> {
   std::size_t bytes = 0;
 
  private:
-  using Work = SoftmaxTile<Tiles>;
+  using Work = SoftmaxTile<Tiles, T>;
+  using KeptLogits = Kept<T, Tiles::columns, std::byte>;
+  using RowSums = log_probs_detail::RowSums;
+  static constexpr double ln2 = log_probs_detail::ln2;
 
   [[nodiscard]] std::ptrdiff_t tile_floats() const { return Strips<Tiles, Work>::floats(chunk); }
 
@@ -61,7 +66,8 @@ class Forward : Common<Tiles, T> {
     return {sums + s * TokenSums::arrays * token_block, token_block};
   }
 
-  void add_slice(std::int64_t s, std::int64_t first, std::int64_t count, int area) const {
+  void add_slice(std::int64_t s, std::int64_t first, std::int64_t count, const KeptLogits& kept,
+                 int area) const {
     [[maybe_unused]] const typename Tiles::Session session;
     const TokenSums of_slice = sums_of(s);
     const TopLogits top = tops.k > 0 ? tops.from(area * token_block) : TopLogits{};
@@ -70,9 +76,11 @@ class Forward : Common<Tiles, T> {
     multiply_head<Tiles, Work>(
         head, s * slice, end, chunk, tokens, this->panels_of(count), left + area * chunk * units,
         tiles + area * tile_floats(), [&](const float* tile, std::ptrdiff_t row, int panel) {
-          const int rows = int(std::min<std::ptrdiff_t>(Base::rows, end - row));
+          const int rows = int(std::min<std::ptrdiff_t>(work_rows, end - row));
           return Work(tile, rows, row, of_slice, plan.targets + first, panel * Base::columns,
-                      plan.inverse_temperature, top);
+                      plan.factor, top,
+                      row < kept.rows() ? kept.tile(row, first / Base::columns + panel)
+                                        : typename KeptLogits::Tile{});
         });
   }
 
@@ -86,33 +94,37 @@ class Forward : Common<Tiles, T> {
       std::fill_n(result.top_ids + token * std::ptrdiff_t(tops.k), tops.k, -1);
       return;
     }
-    float shift = TokenSums::none, target = TokenSums::none;
+    Reference<float> largest{TokenSums::none};
+    float target = TokenSums::none;
     for (std::int64_t s = 0; s < slices; ++s) {
-      shift = std::max(shift, sums_of(s).shift[t]);
+      largest.value = std::max(largest.value, sums_of(s).reference[t]);
       target = std::max(target, sums_of(s).target[t]);
     }
-    double sum = 0, weighted = 0, squares = 0;
+    RowSums all;
+    all.offset = largest.offset(plan.factor);
     for (std::int64_t s = 0; s < slices; ++s) {
-      const TokenSums part = sums_of(s);
-      const double moved = double(part.shift[t]) - double(shift), factor = std::exp(moved);
-      sum += factor * double(part.sum[t]);
-      weighted += factor * (double(part.weighted[t]) + moved * double(part.sum[t]));
-      squares += factor * factor * double(part.squares[t]);
+      const TokenSums of_slice = sums_of(s);
+      const double offset = Reference<float>{of_slice.reference[t]}.offset(plan.factor);
+      RowSums part{offset, double(of_slice.sum[t]), double(of_slice.weighted[t]),
+                   double(of_slice.squares[t])};
+      part.refer_to(all.offset);
+      all.add(part.sum, part.weighted, part.squares);
     }
     // The target's logit once more in double; where the token has most of the probability its error
     // is in the sum too and cancels.
-    const double chosen = target_logit(token), error = chosen - double(target);
-    const double entropy_sum = std::log(sum);
-    const double log_sum = entropy_sum + error * std::exp(double(target) - double(shift)) / sum;
-    result.log_probs[token] = float(chosen - double(shift) - log_sum);
-    result.entropy[token] = float(entropy_sum - weighted / sum);
-    result.sum_squares[token] = float(squares / (sum * sum));
-    result.log_sums[token] = float(double(shift) + log_sum);
-    merge_tops(token, t, float(chosen), double(shift) + log_sum, result);
+    const double factor = double(plan.factor), logit = target_logit(token);
+    const double error = factor * (logit - double(target));
+    const double its_share = std::exp2(factor * double(target) - all.offset) / all.sum;
+    const double log2_sum = all.offset + std::log2(all.sum) + error * its_share;
+    result.log_probs[token] = float(ln2 * (factor * logit - log2_sum));
+    result.entropy[token] = float(all.entropy());
+    result.sum_squares[token] = float(all.sum_of_squares());
+    result.log_sums[token] = float(ln2 * log2_sum);
+    merge_tops(token, t, float(logit), log2_sum, result);
   }
 
   /// What the threads have met, as log-probs; the target's logit is `chosen`.
-  void merge_tops(std::int64_t token, std::int64_t t, float chosen, double log_sum,
+  void merge_tops(std::int64_t token, std::int64_t t, float chosen, double log2_sum,
                   const ForwardResult& result) const {
     const auto k = std::ptrdiff_t(tops.k);
     Largest all{result.top_log_probs + token * k, result.top_ids + token * k, tops.k};
@@ -124,7 +136,7 @@ class Forward : Common<Tiles, T> {
       }
     }
     for (std::size_t i = 0; i < all.count; ++i)
-      all.values[i] = float(double(all.values[i]) - log_sum);
+      all.values[i] = float(ln2 * (double(plan.factor) * double(all.values[i]) - log2_sum));
   }
 
   [[nodiscard]] double target_logit(std::int64_t token) const {
@@ -139,7 +151,7 @@ class Forward : Common<Tiles, T> {
         sums_of_lanes[i] += double(x[h + i]) * double(w[h + i]);
     for (; h < plan.depth(); ++h) sum += double(x[h]) * double(w[h]);
     for (const double lane : sums_of_lanes) sum += lane;
-    return sum * double(plan.inverse_temperature);
+    return sum;
   }
 
   std::int64_t slice, slices;

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace visplay::linear_log_probs_detail {
 
@@ -19,7 +20,7 @@ struct Plan {
   FloatMatrix hidden, head;
   const std::int32_t* targets = nullptr;  ///< [N rounded up to 32], -1 where ignored or beyond N
   std::int64_t vocabulary = 0;
-  float inverse_temperature = 1;
+  float factor = 1;  ///< c of log_probs_formula.hpp
   ThreadPool* pool = nullptr;
   std::size_t top_k = 0;
 
@@ -32,12 +33,14 @@ struct ForwardResult {
   float *log_probs, *entropy, *sum_squares, *log_sums;  ///< [N] each, none is null
   float* top_log_probs;                                 ///< [N, top_k]
   std::int32_t* top_ids;                                ///< [N, top_k]
+  std::span<std::byte> kept;                            ///< for logits
 };
 
 struct BackwardInput {
-  const float *log_sums, *entropy;        ///< [N rounded up to 32]
-  const float *by_log_prob, *by_entropy;  ///< [N rounded up to 32], already divided by T
-  MutableFloatMatrix hidden, head;        ///< no data: not wanted
+  const float *a, *b, *reference;  ///< [N rounded up to 32] each: RowSlope of log_probs_formula.hpp
+  const float* by_log_prob;        ///< [N rounded up to 32], already divided by T
+  MutableFloatMatrix hidden, head;  ///< no data: not wanted
+  std::span<const std::byte> kept;  ///< as the forward pass left it
 };
 
 /// The passes at one level for inputs of one type. The memory is as many bytes as `*_bytes` said.

@@ -6,6 +6,9 @@
 #pragma once
 
 #include <visplay/kernels/largest.hpp>
+#include <visplay/kernels/linear_log_probs_kept.hpp>
+#include <visplay/kernels/log_probs_reference.hpp>
+#include <visplay/kernels/power_of_two.hpp>
 #include <visplay/kernels/tile_work.hpp>
 
 #include <limits>
@@ -31,21 +34,22 @@ inline bool any(const Integers& mask) {
 #endif
 }
 
-/// Running sums over rows of the head, of each token. With s the largest logit so far:
-///   sum = sum e^(z - s),  weighted = sum e^(z - s) (z - s),  squares = sum e^(2 (z - s))
+/// Running sums over rows of the head, of each token. With y = c logit - r, r such that the largest y so far
+/// is zero (log_probs_formula.hpp):
+///   sum = sum 2^y,  weighted = sum y 2^y,  squares = sum 4^y
 struct TokenSums {
-  float *shift, *sum, *weighted, *squares, *target;  // [tokens] each; target: its logit
+  float *reference, *sum, *weighted, *squares, *target;  // [tokens] each; target: its logit
   static constexpr int arrays = 5;
-  static constexpr float none = -1e30f;  // for a shift: no row yet; for a target: not met
+  static constexpr float none = -1e30f;  // for a reference: no row yet; for a target: not met
 
   TokenSums(float* memory, std::ptrdiff_t tokens)
-      : shift(memory),
+      : reference(memory),
         sum(memory + tokens),
         weighted(memory + 2 * tokens),
         squares(memory + 3 * tokens),
         target(memory + 4 * tokens) {}
   void reset(std::ptrdiff_t tokens) const {
-    std::fill_n(shift, tokens, none);
+    std::fill_n(reference, tokens, none);
     std::fill_n(sum, 3 * tokens, 0.f);
     std::fill_n(target, tokens, none);
   }
@@ -71,75 +75,96 @@ struct TopLogits {
             std::size_t(counts[token])};
   }
   /// Rows [first_row, first_row + rows) of the head; their logits of the token lie `step` apart.
-  void add(std::ptrdiff_t token, const float* column, int rows, std::ptrdiff_t step, float scale,
+  void add(std::ptrdiff_t token, const float* column, int rows, std::ptrdiff_t step,
            std::int32_t first_row) const {
     Largest largest = of(token);
-    for (int i = 0; i < rows; ++i) largest.put(scale * column[i * step], first_row + i);
+    for (int i = 0; i < rows; ++i) largest.put(column[i * step], first_row + i);
     counts[token] = std::int32_t(largest.count);
     if (largest.count == k) smallest[token] = largest.values[k - 1];
   }
 };
 
+using Lanes = Pack::Lanes;
+
+inline Both<Lanes> load_both(const float* from) {
+  return {load(from).v, load(from + Pack::lanes).v};
+}
+inline void store_both(float* to, const Both<Lanes>& x) {
+  store(to, Pack(x.a)), store(to + Pack::lanes, Pack(x.b));
+}
+
+/// 2^y for y of at most about zero. y itself is held to where its power is above zero: the product of both
+/// is a number.
+inline Both<Lanes> power_of_difference(Both<Lanes>& y) {
+  if constexpr (!scales_powers) y = {bounded_below(y.a), bounded_below(y.b)};
+  return power_of_two(y);
+}
+
 /// Adds a tile of logits to the sums of its tokens.
-template <class Tiles>
-class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
+template <class Tiles, class T>
+class SoftmaxTile : public TileWork<SoftmaxTile<Tiles, T>> {
  public:
+  using Keep = KeptTile<T, Tiles::columns, std::byte>;
+
   SoftmaxTile() = default;
   /// @param first_row  of the head, of this tile
   /// @param token      of the tile's first column, in the arrays of `sums` and `targets`
   SoftmaxTile(const float* tile, int rows, std::int64_t first_row, const TokenSums& sums,
-              const std::int32_t* targets, std::ptrdiff_t token, float scale, const TopLogits& top)
-      : TileWork<SoftmaxTile>(rows), tile_(tile), scale_(scale) {
+              const std::int32_t* targets, std::ptrdiff_t token, float factor, const TopLogits& top,
+              Keep keep)
+      : TileWork<SoftmaxTile>(rows), tile_(tile), factor_(factor), keep_(keep) {
+    Both<Lanes> largest = load_both(tile);
+    for (int i = 1; i < rows; ++i) {
+      const Both<Lanes> x = load_both(tile + i * Tiles::columns);
+      largest = {larger(x.a, largest.a), larger(x.b, largest.b)};
+    }
     for (int j = 0; j < 2; ++j) {
-      const std::ptrdiff_t at = token + j * Pack::lanes;
       const float* column = tile + j * Pack::lanes;
-      Pack largest = load(column);
-      for (int i = 1; i < rows; ++i) {
-        const Pack z = load(column + i * Tiles::columns);
-        largest = select(largest < z, z, largest);
-      }
-      const Pack old = load(sums.shift + at);
-      largest = largest * Pack(scale);
-      if (top.k > 0) add_top(top, at, column, rows, first_row, largest, targets);
-      shift_[j] = select(old < largest, largest, old);
-      const Pack moved = shift_[j] - old, factor = exp(-moved);
-      const Pack sum = load(sums.sum + at);
-      sum_[j] = factor * sum;
-      weighted_[j] = factor * (load(sums.weighted + at) - moved * sum);
-      squares_[j] = factor * factor * load(sums.squares + at);
+      const std::ptrdiff_t at = token + j * Pack::lanes;
+      if (top.k > 0)
+        add_top(top, at, column, rows, first_row, Pack(j == 0 ? largest.a : largest.b), targets);
       const Integers row = load_integers(targets + at) - std::int32_t(first_row);
       if (any((row >= 0) & (row < rows)))
         for (int i = 0; i < Pack::lanes; ++i)
           if (row[i] >= 0 && row[i] < rows)
-            sums.target[at + i] = scale * column[row[i] * Tiles::columns + i];
-      out_[j] = {sums.shift + at, sums.sum + at, sums.weighted + at, sums.squares + at};
+            sums.target[at + i] = column[row[i] * Tiles::columns + i];
     }
+    out_ = {sums.reference + token, sums.sum + token, sums.weighted + token, sums.squares + token};
+    const Reference<Lanes> old_a{load(out_.reference).v},
+        old_b{load(out_.reference + Pack::lanes).v};
+    a_.value = larger(Reference<Lanes>::of(largest.a, factor).value, old_a.value);
+    b_.value = larger(Reference<Lanes>::of(largest.b, factor).value, old_b.value);
+    if (keep_.memory) keep_.put_offsets({a_.offset(factor), b_.offset(factor)});
+    Both<Lanes> moved{old_a.above(a_, factor), old_b.above(b_, factor)};
+    const Both<Lanes> by = power_of_difference(moved), sum = load_both(out_.sum);
+    sum_ = by * sum;
+    weighted_ = by * (load_both(out_.weighted) + moved * sum);
+    squares_ = by * by * load_both(out_.squares);
   }
 
   void row(int row) {
-    const float* at = tile_ + row * Tiles::columns;
-    for (int j = 0; j < 2; ++j) {
-      const Pack z = load(at + j * Pack::lanes) * Pack(scale_) - shift_[j], e = exp(z);
-      sum_[j] = sum_[j] + e;
-      weighted_[j] = weighted_[j] + e * z;
-      squares_[j] = squares_[j] + e * e;
-    }
+    const float* logits = tile_ + row * Tiles::columns;
+    const Both<Lanes> x = load_both(logits);
+    Both<Lanes> y{a_.y_of(x.a, factor_), b_.y_of(x.b, factor_)};
+    if (keep_.memory) keep_.put_row(row, logits, y);
+    const Both<Lanes> power = power_of_difference(y);
+    sum_ = sum_ + power;
+    weighted_ = weighted_ + power * y;
+    squares_ = squares_ + power * power;
   }
   void finish() {
     TileWork<SoftmaxTile>::finish();
     if (!tile_) return;
-    for (int j = 0; j < 2; ++j) {
-      store(out_[j].shift, shift_[j]);
-      store(out_[j].sum, sum_[j]);
-      store(out_[j].weighted, weighted_[j]);
-      store(out_[j].squares, squares_[j]);
-    }
+    store_both(out_.reference, {a_.value, b_.value});
+    store_both(out_.sum, sum_);
+    store_both(out_.weighted, weighted_);
+    store_both(out_.squares, squares_);
     tile_ = nullptr;
   }
 
  private:
   struct Out {
-    float *shift, *sum, *weighted, *squares;
+    float *reference, *sum, *weighted, *squares;
   };
 
   void add_top(const TopLogits& top, std::ptrdiff_t token, const float* column, int rows,
@@ -147,60 +172,67 @@ class SoftmaxTile : public TileWork<SoftmaxTile<Tiles>> {
     const Pack smallest = load(top.smallest + token);
     for (int i = 0; i < Pack::lanes; ++i)
       if (targets[token + i] >= 0 && !(largest.v[i] < smallest.v[i]))  // equal: the id may be lower
-        top.add(token + i, column + i, rows, Tiles::columns, scale_, std::int32_t(first_row));
+        top.add(token + i, column + i, rows, Tiles::columns, std::int32_t(first_row));
   }
 
   const float* tile_ = nullptr;
-  float scale_ = 1;
-  Pack shift_[2], sum_[2], weighted_[2], squares_[2];
-  Out out_[2] = {};
+  float factor_ = 1;
+  Keep keep_;
+  Reference<Lanes> a_, b_;
+  Both<Lanes> sum_, weighted_, squares_;
+  Out out_ = {};
 };
 
-/// What a token contributes to the gradient of its logits; [tokens] each.
+/// What a token contributes to the gradient of its logits, [tokens] each: RowSlope of
+/// log_probs_formula.hpp, and what the target has on top.
 struct TokenGradients {
-  const float *log_sum, *entropy, *by_log_prob, *by_entropy;
+  const float *a, *b, *reference, *by_log_prob;
   const std::int32_t* targets;
 };
 
-/// Turns a tile of logits into the gradient of the objective with respect to them:
-/// a (1[row = target] - p) - b p (log p + entropy).
+/// Turns a tile of logits into the gradient of the objective with respect to them: 2^y (a + b y), at the
+/// target by_log_prob more, for y = factor logit - reference.
 template <class Tiles, class T>
 class GradientTile : public TileWork<GradientTile<Tiles, T>> {
  public:
   GradientTile() = default;
   /// @param to  of the tile's first element; rows are `stride` elements apart
   GradientTile(const float* tile, int rows, std::int64_t first_row, const TokenGradients& tokens,
-               std::ptrdiff_t token, float scale, T* to, std::ptrdiff_t stride)
-      : TileWork<GradientTile>(rows), tile_(tile), to_(to), stride_(stride), scale_(scale) {
-    for (int j = 0; j < 2; ++j) {
-      const std::ptrdiff_t at = token + j * Pack::lanes;
-      log_sum_[j] = load(tokens.log_sum + at);
-      entropy_[j] = load(tokens.entropy + at);
-      by_log_prob_[j] = load(tokens.by_log_prob + at);
-      by_entropy_[j] = load(tokens.by_entropy + at);
-      target_row_[j] = load_integers(tokens.targets + at) - std::int32_t(first_row);
-    }
+               std::ptrdiff_t token, float factor, T* to, std::ptrdiff_t stride)
+      : TileWork<GradientTile>(rows),
+        tile_(tile),
+        to_(to),
+        stride_(stride),
+        factor_(Lanes{} + factor),
+        a_(load_both(tokens.a + token)),
+        b_(load_both(tokens.b + token)),
+        reference_(load_both(tokens.reference + token)),
+        by_log_prob_(load_both(tokens.by_log_prob + token)) {
+    const auto row_of = [&](std::ptrdiff_t at) {
+      return load_integers(tokens.targets + at) - std::int32_t(first_row);
+    };
+    target_row_ = {row_of(token), row_of(token + Pack::lanes)};
   }
 
   void row(int row) {
-    const float* at = tile_ + row * Tiles::columns;
-    Pack g[2];
-    for (int j = 0; j < 2; ++j) {
-      const Pack log_p = load(at + j * Pack::lanes) * Pack(scale_) - log_sum_[j];
-      const Pack p = exp(log_p);
-      const Pack chosen = select(target_row_[j] == row, by_log_prob_[j], Pack(0.f));
-      g[j] = chosen - p * (by_log_prob_[j] + by_entropy_[j] * (log_p + entropy_[j]));
-    }
-    store_two(to_ + row * stride_, g[0], g[1]);
+    const Both<Lanes> x = load_both(tile_ + row * Tiles::columns);
+    Both<Lanes> y = {multiply_add(x.a, factor_, -reference_.a),
+                     multiply_add(x.b, factor_, -reference_.b)};
+    const Both<Lanes> power = power_of_difference(y);
+    const Lanes none{};
+    const Both<Lanes> chosen = {target_row_.a == row ? by_log_prob_.a : none,
+                                target_row_.b == row ? by_log_prob_.b : none};
+    const Both<Lanes> g = chosen + power * (a_ + b_ * y);
+    store_two(to_ + row * stride_, Pack(g.a), Pack(g.b));
   }
 
  private:
   const float* tile_ = nullptr;
   T* to_ = nullptr;
   std::ptrdiff_t stride_ = 0;
-  float scale_ = 1;
-  Pack log_sum_[2], entropy_[2], by_log_prob_[2], by_entropy_[2];
-  Integers target_row_[2] = {};
+  Lanes factor_{};
+  Both<Lanes> a_, b_, reference_, by_log_prob_;
+  Both<Integers> target_row_;
 };
 
 }  // namespace matrix

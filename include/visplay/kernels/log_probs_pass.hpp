@@ -7,6 +7,7 @@
 #include <visplay/kernels/lanes.hpp>
 #include <visplay/kernels/largest.hpp>
 #include <visplay/kernels/log_probs_formula.hpp>
+#include <visplay/kernels/log_probs_reference.hpp>
 #include <visplay/kernels/pack_sum.hpp>
 #include <visplay/kernels/power_of_two.hpp>
 #include <visplay/kernels/two_packs.hpp>
@@ -71,23 +72,10 @@ inline float sum_of_lanes(const Lanes& x) {
   return sum_of_lanes(x, std::make_integer_sequence<int, Pack::lanes>{});
 }
 
-/// How y = c x - r is rounded once at most: as a fused multiply-add, or from a difference of logits.
-struct Reference {
-  static constexpr bool fused = multiply_add_rounds_once;
-  float value = 0;  ///< fused: r, else r / c
-
-  static Reference of(float logit, float factor) { return {fused ? logit * factor : logit}; }
-  [[nodiscard]] double offset(float factor) const {
-    return fused ? double(value) : double(value) * double(factor);
-  }
-  [[nodiscard]] Lanes y_of(const Lanes& x, float factor) const {
-    return fused ? multiply_add(x, Lanes{} + factor, Lanes{} - value) : (x - value) * factor;
-  }
-};
-
 /// @tparam bounded  whether a y may be -infinity
 template <bool squares, bool bounded, class Number>
-inline ChunkSums sums_of(const Number* from, std::size_t count, float factor, Reference reference) {
+inline ChunkSums sums_of(const Number* from, std::size_t count, float factor,
+                         const Reference<float>& reference) {
   Lanes sum_a{}, sum_b{}, weighted_a{}, weighted_b{}, squares_a{}, squares_b{};
   for (std::size_t at = 0; at < count; at += pair) {
     fetch_ahead<pair * sizeof(Number)>(from + at);
@@ -142,7 +130,7 @@ class RowPass {
   void raise_reference(const Number* from, std::size_t count) {
     const float largest = largest_of(from, count);
     if (!(largest > -std::numeric_limits<float>::max())) return;
-    const Reference reference = Reference::of(largest, factor_);
+    const auto reference = Reference<float>::of(largest, factor_);
     if (has_reference_ && !(reference.value > reference_.value)) return;
     const double offset = reference.offset(factor_);
     sums_before_ = sums(), sum_ = weighted_ = squares_ = PackSum();
@@ -153,7 +141,7 @@ class RowPass {
 
   float factor_;
   bool has_reference_ = false, bounded_ = false;
-  Reference reference_;
+  Reference<float> reference_;
   RowSums sums_before_;               // the reference was raised
   PackSum sum_, weighted_, squares_;  // since then
 };

@@ -34,7 +34,7 @@ class StretchTile : public TileWork<StretchTile<Tiles, T>> {
 
   StretchTile() = default;
   StretchTile(const float* tile, const Place& place)
-      : TileWork<StretchTile>(place.to ? place.rows : Tiles::rows), tile_(tile), place_(place) {}
+      : TileWork<StretchTile>(place.rows), tile_(tile), place_(place) {}
   void row(int row) {
     const float* from = tile_ + row * Tiles::columns;
     float* sums = place_.sums + row * Tiles::columns;
@@ -62,7 +62,6 @@ class Product {
   using Left = typename Tiles::Left;
   using Right = typename Tiles::Right;
   using Work = StretchTile<Tiles, T>;
-  static constexpr std::int64_t tile_size = Tiles::rows * Tiles::columns;
 
  public:
   Product(const Plan& plan, std::byte* memory)
@@ -72,7 +71,7 @@ class Product {
     stretch = round_up(ceil_div(depth, stretches), 32);
     units = units_of<Left, Unit>(stretch);
     const std::int64_t blocks = ceil_div(plan.out.rows, 1024);
-    block = round_up(ceil_div(plan.out.rows, blocks), std::max(Tiles::rows, 16));
+    block = round_up(ceil_div(plan.out.rows, blocks), work_rows);
     chunk = round_up(std::clamp<std::int64_t>(ceil_div(plan.out.columns, 2 * threads), 1, 256),
                      std::max(Tiles::columns, 16));
     Parts parts(memory);
@@ -147,8 +146,8 @@ class Product {
       with_stretch(plan.right, s,
                    [&](auto source) { pack_stretch<Right>(source, column, columns, panels); });
       const Unit* stretch_of_left = left + s * block * units;
-      const auto make = [&](const float* tile, std::int64_t l, std::int64_t r) {
-        return Work(tile, place_of(s, l, r, column, area));
+      const auto make = [&](const float* tile, std::int64_t row, std::int64_t of_chunk) {
+        return Work(tile, place_of(s, row, of_chunk, column, area));
       };
       if constexpr (Tiles::overlaps)
         stream_left(stretch_of_left, lefts, panels, rights, memory, make);
@@ -171,22 +170,23 @@ class Product {
       for (std::int64_t r = 0; r < rights; ++r)
         products.multiply(
             lefts_at + l * panel_units, panels + r * Tiles::columns * units, units,
-            [&](const float* tile) { return make(tile, l, r); }, [&] { next.advance(); });
+            [&](const float* tile) { return make(tile, l * Tiles::rows, r * Tiles::columns); },
+            [&] { next.advance(); });
     }
   }
 
-  /// Of tile (l, r) of the chunk that begins at `column`.
-  typename Work::Place place_of(std::int64_t s, std::int64_t l, std::int64_t r, std::int64_t column,
-                                int area) const {
+  /// Of the tile at row `of_block` of the block and column `of_chunk` of the chunk that begins at `column`.
+  typename Work::Place place_of(std::int64_t s, std::int64_t of_block, std::int64_t of_chunk,
+                                std::int64_t column, int area) const {
     typename Work::Place place;
-    const std::int64_t row = first + l * Tiles::rows, c = column + r * Tiles::columns;
+    const std::int64_t row = first + of_block, c = column + of_chunk;
     if (stretches > 1)
-      place.sums = sums + area * chunk * block + (l * (chunk / Tiles::columns) + r) * tile_size;
+      place.sums = sums + area * chunk * block + of_block * chunk + of_chunk * work_rows;
     place.first = s == 0;
+    place.rows = int(std::min<std::int64_t>(work_rows, plan.out.rows - row));
     if (s + 1 < stretches) return place;
     place.to = static_cast<T*>(plan.out.data) + row * plan.out.stride + c;
     place.stride = plan.out.stride;
-    place.rows = int(std::min<std::int64_t>(Tiles::rows, plan.out.rows - row));
     place.columns = int(std::min<std::int64_t>(Tiles::columns, plan.out.columns - c));
     place.bias = plan.bias + c;
     return place;

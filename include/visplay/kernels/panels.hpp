@@ -165,6 +165,8 @@ struct ByDepth {
         else
           for (int r = 0; r < wide; ++r)
             block[i][r] = from[r].bits | (second ? Pair(second[r].bits) << 16 : 0);
+      } else if (wide == 16) {  // a length that the compiler knows: no loop, no call
+        for (int r = 0; r < 16; ++r) block[i][r] = from[r];
       } else {
         for (int r = 0; r < wide; ++r) block[i][r] = from[r];
       }

@@ -50,6 +50,22 @@ inline Pack::Lanes larger(const Pack::Lanes& a, const Pack::Lanes& b) {
 #endif
 }
 
+/// a < b ? a : b, likewise.
+inline Pack::Lanes smaller(const Pack::Lanes& a, const Pack::Lanes& b) {
+#if defined(__clang__)
+  return a < b ? a : b;
+#elif defined(__AVX512F__)
+  constexpr int round_to_nearest = 4;
+  return __builtin_ia32_minps512_mask(a, b, Pack::Lanes{}, (unsigned short)(-1), round_to_nearest);
+#elif defined(__AVX2__)
+  return __builtin_ia32_minps256(a, b);
+#elif defined(__SSE2__)
+  return __builtin_ia32_minps(a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
 /// y, at least so large that its power is as good as zero, and times y too. NaN stays.
 inline Pack::Lanes bounded_below(const Pack::Lanes& y) {
   return larger(Pack::Lanes{} - (scales_powers ? 1000.f : 126.f), y);
@@ -71,17 +87,6 @@ inline Both<Pack::Lanes> power_of_two(const Both<Pack::Lanes>& y) {
   return {power_of_two(y.a), power_of_two(y.b)};
 }
 #else
-/// a < b ? a : b, likewise.
-inline Pack::Lanes smaller(const Pack::Lanes& a, const Pack::Lanes& b) {
-#if defined(__AVX2__) && !defined(__clang__)
-  return __builtin_ia32_minps256(a, b);
-#elif defined(__SSE2__) && !defined(__clang__)
-  return __builtin_ia32_minps(a, b);
-#else
-  return a < b ? a : b;
-#endif
-}
-
 /// 2^t for t in [-126, 127], relative error below 2e-7.
 template <class Floats, class Integers>
 inline Floats power_in_range(const Floats& t) {

@@ -95,11 +95,16 @@ class Prefetch {
   std::ptrdiff_t lines_, calls_, credit_ = 0;
 };
 
+/// Rows of the tile that work is done on: one tile of AMX, or several others one below the other, so
+/// that what is done once for a tile costs little.
+constexpr int work_rows = 32;
+
 /// Products one after the other, of tiles that overlap with other work: that on each tile is done while
 /// the next one is multiplied.
 template <class Tiles, class Work>
 class Overlapped {
   using Unit = typename Tiles::Unit;
+  static_assert(Tiles::rows == work_rows);
   static constexpr std::ptrdiff_t tile_size = Tiles::rows * Tiles::columns;
 
  public:
@@ -128,8 +133,8 @@ class Overlapped {
   Work work_;
 };
 
-/// Products of many left panels with one right panel after another. `make(tile, panel)` gives the work on
-/// the product with left panel number `panel`.
+/// Products of many left panels with one right panel after another. `make(tile, row)` gives the work on
+/// the product with rows [row, row + work_rows) of the left operand, or as many as its panels have.
 template <class Tiles, class Work, bool overlaps = Tiles::overlaps>
 class Strips {
   using Unit = typename Tiles::Unit;
@@ -147,7 +152,7 @@ class Strips {
     for (int panel = 0; panel < panels; ++panel)
       products_.multiply(
           left + panel * Tiles::rows * units, right, units,
-          [&](const float* tile) { return make(tile, panel); }, between);
+          [&](const float* tile) { return make(tile, panel * work_rows); }, between);
   }
 
  private:
@@ -159,7 +164,7 @@ class Strips {
 template <class Tiles, class Work>
 class Strips<Tiles, Work, false> {
   using Unit = typename Tiles::Unit;
-  static constexpr std::ptrdiff_t tile_size = Tiles::rows * Tiles::columns;
+  static_assert(work_rows % Tiles::rows == 0);
 
  public:
   static constexpr std::ptrdiff_t floats(std::ptrdiff_t rows) {
@@ -176,18 +181,20 @@ class Strips<Tiles, Work, false> {
       for (int panel = 0; panel < panels; ++panel) {
         const Unit* part = left + (panel * units + k) * Tiles::rows;
         const Unit* next = part + (panel + 1 < panels ? units * Tiles::rows : 0);
-        Tiles::multiply(part, right + k * Tiles::columns, wide, tiles_ + panel * tile_size, k > 0,
-                        next);
+        Tiles::multiply(part, right + k * Tiles::columns, wide,
+                        tiles_ + panel * Tiles::rows * Tiles::columns, k > 0, next);
       }
     }
-    for (int panel = 0; panel < panels; ++panel) make(tiles_ + panel * tile_size, panel).finish();
+    for (int row = 0; row < panels * Tiles::rows; row += work_rows)
+      make(tiles_ + row * Tiles::columns, row).finish();
   }
 
  private:
   float* tiles_;
 };
 
-/// All products of panels of the left and the right operand.
+/// All products of panels of the left and the right operand. `make(tile, row, column)` as in Strips; a
+/// tile has Tiles::columns columns.
 /// @param memory  of Strips, for all rows of the left operand
 template <class Tiles, class Work, class Make>
 void multiply_panels(const typename Tiles::Unit* left, int left_panels,
@@ -197,7 +204,8 @@ void multiply_panels(const typename Tiles::Unit* left, int left_panels,
   for (int column = 0; column < right_panels; ++column)
     strips.multiply(
         left, left_panels, right + column * Tiles::columns * units, units,
-        [&](const float* tile, int row) { return make(tile, row, column); }, [] {});
+        [&](const float* tile, int row) { return make(tile, row, column * Tiles::columns); },
+        [] {});
 }
 
 /// of.operator()<Tiles, T>() for numbers of that type with the best tiles that this unit is compiled

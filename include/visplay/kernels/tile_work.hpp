@@ -92,7 +92,7 @@ template <class Tiles>
 class AddTile : public TileWork<AddTile<Tiles>> {
  public:
   AddTile() = default;
-  AddTile(const float* tile, float* to) : TileWork<AddTile>(Tiles::rows), tile_(tile), to_(to) {}
+  AddTile(const float* tile, int rows, float* to) : TileWork<AddTile>(rows), tile_(tile), to_(to) {}
   void row(int row) {
     for (int i = row * Tiles::columns; i < (row + 1) * Tiles::columns; i += Pack::lanes)
       store(to_ + i, load(to_ + i) + load(tile_ + i));

@@ -38,6 +38,8 @@ inline void stay_in_registers([[maybe_unused]] Pack& a, [[maybe_unused]] Pack& b
 #endif
 }
 
+// Without overlap, multiply() is a function of its own: whatever it would be inlined into takes registers
+// from its sums.
 struct FloatTiles {
   using Unit = float;
   static constexpr int rows = Pack::lanes == 16 ? 8 : 4, columns = 2 * Pack::lanes;
@@ -50,8 +52,9 @@ struct FloatTiles {
 
   /// @param adds  whether to add to what c holds
   /// @param next  what comes after `left` and is fetched meanwhile: as much as `left`
-  static void multiply(const float* left, const float* right, std::ptrdiff_t units, float* c,
-                       bool adds, const float* next) {
+  [[gnu::noinline]] static void multiply(const float* left, const float* right,
+                                         std::ptrdiff_t units, float* c, bool adds,
+                                         const float* next) {
     for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
       Pack sum[rows][2];
       for (std::ptrdiff_t k = begin; k < std::min(units, begin + chunk); ++k) {
@@ -84,8 +87,8 @@ struct PairTiles {
 
   struct Session {};
 
-  static void multiply(const Pair* left, const Pair* right, std::ptrdiff_t units, float* c,
-                       bool adds, const Pair* next) {
+  [[gnu::noinline]] static void multiply(const Pair* left, const Pair* right, std::ptrdiff_t units,
+                                         float* c, bool adds, const Pair* next) {
     for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
       __m512 sum[rows][2];
       for (auto& row : sum) row[0] = row[1] = _mm512_setzero_ps();

@@ -1,6 +1,7 @@
-// What functions of tensors need to call a kernel: its threads, and matrices in its terms.
+// What functions of tensors need to call a kernel: its threads, memory, and matrices in its terms.
 #pragma once
 
+#include <visplay/core/huge_buffer.hpp>
 #include <visplay/core/parallel.hpp>
 #include <visplay/kernels/float_matrix.hpp>
 #include <visplay/tensor/compat.hpp>
@@ -27,6 +28,33 @@ class KernelPool {
  private:
   std::mutex mutex_;
   std::unique_ptr<ThreadPool> pool_;
+};
+
+/// Memory that a forward pass fills for its backward pass. The piece that came back last is lent again:
+/// fresh memory is slow.
+class LentMemory {
+ public:
+  /// A tensor of bytes, undefined content.
+  static at::Tensor take(std::size_t bytes) {
+    static const auto spare = std::make_shared<Spare>();
+    std::shared_ptr<HugeBuffer> buffer = spare->swap({});
+    if (!buffer) buffer = std::make_shared<HugeBuffer>();
+    return at::from_blob(
+        buffer->reserve(bytes), {std::int64_t(bytes)},
+        [back = spare, buffer](void*) { back->swap(buffer); }, at::kByte);
+  }
+
+ private:
+  struct Spare {
+    std::mutex mutex;
+    std::shared_ptr<HugeBuffer> buffer;
+
+    std::shared_ptr<HugeBuffer> swap(std::shared_ptr<HugeBuffer> other) {
+      const std::lock_guard lock(mutex);
+      std::swap(buffer, other);
+      return other;
+    }
+  };
 };
 
 inline FloatType float_type_of(const at::Tensor& t) {

@@ -3,15 +3,19 @@
 //   z = hidden . head^T / temperature          [n, V], never in memory
 //   log_prob = z[target] - logsumexp(z),  entropy = logsumexp(z) - sum softmax(z) z
 //
-// over all V rows of the head as stored, summed in float32. Both results are differentiable; the
-// backward pass computes z again. linear_log_probs_with_gradient() is the one call for those who
-// know the objective: no graph, nothing kept.
+// over all V rows of the head as stored, summed in float32. Both results are differentiable. Logits that
+// find no room in `kept_bytes` of memory are computed again by the backward pass.
+// linear_log_probs_with_gradient() is the one call for those who know the objective: no graph.
 #pragma once
 
 #include <visplay/kernels/linear_log_probs.hpp>
 #include <visplay/tensor/compat.hpp>
 
 namespace visplay {
+
+/// At 2.125 bytes a logit of bfloat16 (float32: 4), all of 800 tokens of a vocabulary of 151,936. A
+/// process holds on to it.
+constexpr std::int64_t default_kept_bytes = std::int64_t(256) << 20;
 
 struct TokenLogProbs {
   at::Tensor log_probs;  ///< [n] float32
@@ -22,7 +26,7 @@ namespace detail {
 
 struct LinearLogProbsFunction : torch::autograd::Function<LinearLogProbsFunction> {
   static TensorList forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
-                            const at::Tensor& targets, double temperature);
+                            const at::Tensor& targets, double temperature, std::int64_t kept_bytes);
   static TensorList backward(AutogradContext* ctx, TensorList grad);
 };
 
@@ -32,9 +36,12 @@ struct LinearLogProbsFunction : torch::autograd::Function<LinearLogProbsFunction
 /// @param head         [V, D], of the same type
 /// @param targets      [n] int64, in [0, V); a negative one: the row is ignored, its results are 0
 /// @param temperature  > 0
+/// @param kept_bytes   most memory for logits until the backward pass. More is faster, up to a quarter;
+///                     in bfloat16 it moves gradients by a sixth of their rounding
 /// @throws Error if the tensors do not fit
 [[nodiscard]] TokenLogProbs linear_log_probs(const at::Tensor& hidden, const at::Tensor& head,
-                                             const at::Tensor& targets, double temperature = 1);
+                                             const at::Tensor& targets, double temperature = 1,
+                                             std::int64_t kept_bytes = default_kept_bytes);
 
 struct LinearLogProbsResult {
   TokenLogProbs tokens;
@@ -44,7 +51,7 @@ struct LinearLogProbsResult {
 /// Forward pass, the objective's coefficients, backward pass. Arguments as above.
 [[nodiscard]] LinearLogProbsResult linear_log_probs_with_gradient(
     const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
-    const CoefficientsOf& coefficients_of);
+    const CoefficientsOf& coefficients_of, std::int64_t kept_bytes = default_kept_bytes);
 
 }  // namespace visplay
 
