@@ -39,7 +39,7 @@ inline void stay_in_registers([[maybe_unused]] Pack& a, [[maybe_unused]] Pack& b
 }
 
 // Without overlap, multiply() is a function of its own: whatever it would be inlined into takes registers
-// from its sums.
+// from its sums. It steps pointers: loads at base + index made the loop a quarter slower (Zen 3).
 struct FloatTiles {
   using Unit = float;
   static constexpr int rows = Pack::lanes == 16 ? 8 : 4, columns = 2 * Pack::lanes;
@@ -57,12 +57,13 @@ struct FloatTiles {
                                          const float* next) {
     for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
       Pack sum[rows][2];
-      for (std::ptrdiff_t k = begin; k < std::min(units, begin + chunk); ++k) {
-        Pack b0 = load(right + k * columns), b1 = load(right + k * columns + Pack::lanes);
+      const float* const end = left + std::min(units - begin, chunk) * rows;
+      for (; left != end; left += rows, right += columns, next += rows) {
+        Pack b0 = load(right), b1 = load(right + Pack::lanes);
         stay_in_registers(b0, b1);
-        __builtin_prefetch(next + k * rows);
+        __builtin_prefetch(next);
         for (int i = 0; i < rows; ++i) {
-          const Pack a(left[k * rows + i]);
+          const Pack a(left[i]);
           sum[i][0].v += a.v * b0.v;
           sum[i][1].v += a.v * b1.v;
         }
@@ -92,12 +93,13 @@ struct PairTiles {
     for (std::ptrdiff_t begin = 0; begin == 0 || begin < units; begin += chunk) {
       __m512 sum[rows][2];
       for (auto& row : sum) row[0] = row[1] = _mm512_setzero_ps();
-      for (std::ptrdiff_t k = begin; k < std::min(units, begin + chunk); ++k) {
-        const auto b0 = (__m512bh)_mm512_load_si512(right + k * columns);
-        const auto b1 = (__m512bh)_mm512_load_si512(right + k * columns + 16);
-        __builtin_prefetch(next + k * rows);
+      const Pair* const end = left + std::min(units - begin, chunk) * rows;
+      for (; left != end; left += rows, right += columns, next += rows) {
+        const auto b0 = (__m512bh)_mm512_load_si512(right);
+        const auto b1 = (__m512bh)_mm512_load_si512(right + 16);
+        __builtin_prefetch(next);
         for (int i = 0; i < rows; ++i) {
-          const auto a = (__m512bh)_mm512_set1_epi32(int(left[k * rows + i]));
+          const auto a = (__m512bh)_mm512_set1_epi32(int(left[i]));
           sum[i][0] = _mm512_dpbf16_ps(sum[i][0], a, b0);
           sum[i][1] = _mm512_dpbf16_ps(sum[i][1], a, b1);
         }
