@@ -180,6 +180,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/cuda/objective_columns.hpp
     kernels/cuda/objective_driver.hpp
     kernels/cuda/objective_kernel.hpp
+    kernels/cuda/product_factor.hpp
     kernels/cuda/row_sums.hpp
     kernels/cuda/sequence_kernel.hpp
     kernels/cuda/space_stack.hpp

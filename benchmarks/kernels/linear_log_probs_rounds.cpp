@@ -104,6 +104,7 @@ struct Head {
 int main(int count, char** arguments) {
   check(count == 8, "usage: visplay_linear_log_probs FOLDER N H V THREADS LEVEL TYPE");
   Head head(arguments);
+  const double inputs = status("VmRSS:");
   const auto processor = [] { return double(std::clock()) / CLOCKS_PER_SEC; };
   for (std::string line; std::getline(std::cin, line);) {
     if (line == "write") {
@@ -116,11 +117,12 @@ int main(int count, char** arguments) {
     std::size_t kept = 0;
     words >> command >> kept;
     std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts again
-    const double resident = status("VmRSS:"), before = processor();
+    const double before = processor();
     const auto start = std::chrono::steady_clock::now();
     head.run(command == "gradient", kept << 20);
     const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+    const double used = 1024 * (status("VmHWM:") - inputs);  // memory stays for the next call
     std::cout << wall.count() << ' ' << processor() - before << ' '
-              << 1024 * (status("VmHWM:") - resident) << std::endl;
+              << (kept > 0 ? used : used - double(head.kept.size())) << std::endl;
   }
 }

@@ -130,8 +130,9 @@ TEST_CASE("CUDA launchers refuse what does not fit, in a sentence") {
   CHECK_REFUSED(cuda::linear_log_probs(head, {}, stream), "at most the head's 3 rows, got 4");
   head.vocabulary = 0;
   head.hidden.type = head.head.type = FloatType::float16;
-  CHECK_REFUSED(cuda::linear_log_probs_backward(head, std::span(x).first(3), {}, {}, {}, stream),
-                "gradients are those of float32 or bfloat16, got float16");
+  const LinearLogProbsGradient other{{}, {x.data(), FloatType::bfloat16, 3, 4, 4}};
+  CHECK_REFUSED(cuda::linear_log_probs_backward(head, std::span(x).first(3), {}, {}, other, stream),
+                "the head's gradient is float32 or float16, got bfloat16");
 
   const AdamWTensor tensor{x, short_of, x, x};
   CHECK_REFUSED(cuda::adamw_step(std::span(&tensor, 1), {}, stream),

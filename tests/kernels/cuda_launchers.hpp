@@ -136,8 +136,10 @@ class CudaLaunchers {
     check_top<Float16>();
     check_head<float>();
     check_head<BFloat16>();
+    check_head<Float16>();
     check_odd_head<float>();
     check_odd_head<BFloat16>();
+    check_odd_head<Float16>();
     check_objective(ClippedSurrogate{});
     check_objective(Gspo{.clip_low = 0.1f, .clip_high = 0.1f});
     check_objective(Tpo{});

@@ -107,13 +107,29 @@ void check_same(const Results& cuda, const Results& cpu, double rounding) {
 }  // namespace
 
 TEST_CASE("CUDA's fused head gives the CPU's results and gradients, whatever the chunk") {
-  for (const FloatType type : {FloatType::bfloat16, FloatType::float32})
+  for (const FloatType type : {FloatType::bfloat16, FloatType::float16, FloatType::float32})
     for (const std::int64_t chunk : {0, 64, 128, 296}) {
       INFO(name_of(type) << ", chunks of " << chunk);
       const Example example{.type = type};
       check_same(by_cuda(example, chunk), by_cpu(example),
-                 type == FloatType::bfloat16 ? 1. / 128 : 2e-5);
+                 type == FloatType::bfloat16  ? 1. / 128
+                 : type == FloatType::float16 ? 1. / 1024
+                                              : 2e-5);
     }
+}
+
+TEST_CASE("CUDA's fused head in float16 takes coefficients of any size") {
+  for (const float scale : {1e-12f, 1e-3f, 1e4f, 1e12f}) {
+    Example example{.type = FloatType::float16, .gradient_type = FloatType::float32};
+    for (auto* by : {&example.by_log_prob, &example.by_entropy})
+      for (float& x : *by) x *= scale;
+    check_same(by_cuda(example, 64), by_cpu(example), 1. / 2048);
+  }
+  Example example{.type = FloatType::float16};
+  example.by_log_prob.assign(tokens, 0.f), example.by_entropy = example.by_log_prob;
+  const Results none = by_cuda(example, 64);
+  for (std::int64_t t = 0; t < tokens; ++t)
+    for (std::int64_t c = 0; c < depth; ++c) REQUIRE(none.hidden(t, c) == 0);
 }
 
 TEST_CASE("CUDA's fused head takes a temperature, sharp logits, and no entropy") {
@@ -235,21 +251,6 @@ TEST_CASE("CUDA's fused head: the top k are the CPU's, whatever the chunk, in ev
         }
       }
     }
-}
-
-TEST_CASE("CUDA's fused head in float16 gives the CPU's results") {
-  const Example example{.type = FloatType::float16};
-  Results cpu(example), cuda(example);
-  ThreadPool pool(1);
-  linear_log_probs(example.input(), cpu.output(), pool);
-  cuda::HostExecutor executor(1);
-  const cuda::HeadPlan plan{example.input(), 104};
-  const cuda::HeadSpace space(cuda::Area(executor.space(cuda::HeadSpace(cuda::Area(), plan).bytes)),
-                              plan);
-  cuda::linear_log_probs(executor, plan, cuda.output(), space);
-  CHECK(largest_difference(cuda.log_probs, cpu.log_probs) < 1e-5);
-  CHECK(largest_difference(cuda.entropy, cpu.entropy) < 3e-5);
-  CHECK(largest_difference(cuda.sum_squares, cpu.sum_squares) < 1e-5);
 }
 
 TEST_CASE("CUDA's fused head: a target beyond the vocabulary gives NaN, not a read out of bounds") {

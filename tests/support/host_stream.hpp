@@ -44,8 +44,8 @@ void launch(const Kernel& kernel, std::size_t blocks, Stream& stream, const char
   stream.state().executor.run(blocks, kernel);
 }
 void product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
-             bool adds, Stream& stream) {
-  stream.state().executor.product(left, right, out, adds);
+             bool adds, const ProductFactor* factor, Stream& stream) {
+  stream.state().executor.product(left, right, out, adds, factor);
 }
 void clear(const MutableFloatMatrix& out, Stream& stream) { stream.state().executor.clear(out); }
 

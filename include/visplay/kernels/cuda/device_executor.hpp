@@ -15,7 +15,7 @@ void launch(const Kernel& kernel, std::size_t blocks, Stream& stream, const char
 
 /// As Executor says. @throws Error if cuBLASLt has no way to do it, or fails
 void product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
-             bool adds, Stream& stream);
+             bool adds, const ProductFactor* factor, Stream& stream);
 void clear(const MutableFloatMatrix& out, Stream& stream);
 
 class DeviceExecutor {
@@ -28,8 +28,8 @@ class DeviceExecutor {
     if (blocks > 0) launch(kernel, blocks, *stream_, operation_);
   }
   void product(const ProductOperand& left, const ProductOperand& right,
-               const MutableFloatMatrix& out, bool adds) {
-    if (out.rows > 0 && out.columns > 0) cuda::product(left, right, out, adds, *stream_);
+               const MutableFloatMatrix& out, bool adds, const ProductFactor* factor = nullptr) {
+    if (out.rows > 0 && out.columns > 0) cuda::product(left, right, out, adds, factor, *stream_);
   }
   void clear(const MutableFloatMatrix& out) {
     if (out.rows > 0 && out.columns > 0) cuda::clear(out, *stream_);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <visplay/kernels/cuda/adamw_kernel.hpp>
+#include <visplay/kernels/cuda/product_factor.hpp>
 #include <visplay/kernels/float_matrix.hpp>
 #include <visplay/kernels/matrix_product.hpp>
 
@@ -15,12 +16,12 @@ namespace visplay::cuda {
 /// What is asked for is done in order, and may still be running when the call returns.
 template <class E>
 concept Executor = requires(E& executor, const NormKernel& kernel, const ProductOperand& operand,
-                            const MutableFloatMatrix& out) {
+                            const MutableFloatMatrix& out, const ProductFactor* factor) {
   /// Kernel::threads threads in each block; none: nothing.
   executor.run(std::size_t(1), kernel);
   /// out[i][j] = sum_k left(i, k) right(j, k), added to what is there if `adds`; sums in float32.
-  /// Operands are of one type, out float32 or of theirs.
-  executor.product(operand, operand, out, /*adds=*/true);
+  /// Operands are of one type, out float32 or of theirs. The product is multiplied by the factor; null: 1.
+  executor.product(operand, operand, out, /*adds=*/true, factor);
   executor.clear(out);  // zeros
 };
 

@@ -28,12 +28,13 @@ class HostExecutor {
   }
 
   void product(const ProductOperand& left, const ProductOperand& right,
-               const MutableFloatMatrix& out, bool adds) {
+               const MutableFloatMatrix& out, bool adds, const ProductFactor* factor = nullptr) {
     for (std::int64_t i = 0; i < out.rows; ++i)
       for (std::int64_t j = 0; j < out.columns; ++j) {
-        double sum = adds ? double(get(out, i, j)) : 0;
+        double sum = 0;
         for (std::int64_t k = 0; k < left.depth(); ++k) sum += at(left, i, k) * at(right, j, k);
-        set(out, i, j, float(sum));
+        if (factor) sum *= double(factor->factor);
+        set(out, i, j, float(adds ? sum + double(get(out, i, j)) : sum));
       }
   }
 

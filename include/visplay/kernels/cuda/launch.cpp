@@ -78,9 +78,6 @@ using linear_log_probs_detail::check_output;
 using linear_log_probs_detail::check_size;
 
 void check_head_types(const LinearLogProbsInput& in, const LinearLogProbsGradient& gradient) {
-  check(in.head.type != FloatType::float16,
-        "linear_log_probs: on CUDA gradients are those of float32 or bfloat16, got {}",
-        name_of(in.head.type));
   check(!gradient.head.data || gradient.head.type == in.head.type ||
             gradient.head.type == FloatType::float32,
         "linear_log_probs: on CUDA the head's gradient is float32 or {}, got {}",

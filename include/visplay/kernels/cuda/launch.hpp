@@ -53,8 +53,9 @@ void log_probs_backward(const LogitsView<BFloat16>& logits, std::span<const std:
 void log_probs_backward(const LogitsView<Float16>& logits, std::span<const std::int64_t> targets,
                         float temperature, const LogProbGradients& gradients, Stream& stream);
 
-/// As kernels/linear_log_probs.hpp, but for gradients in float16; the head's gradient is float32 or of the
-/// head's type. For that, hidden states must be finite, also those of ignored tokens.
+/// As kernels/linear_log_probs.hpp; no logits are kept. The head's gradient is float32 or of the head's
+/// type. For that, hidden states must be finite, also those of ignored tokens. In float16 gradients of logits
+/// are scaled by a power of two: they have 11 bits down to 2^-28 of the call's largest, and end at 2^-39.
 /// linear_log_probs_driver.hpp says how it goes and what work space it takes.
 /// @param chunk  rows of the vocabulary at a time, 0: default_chunk
 void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,

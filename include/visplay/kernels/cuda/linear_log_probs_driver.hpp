@@ -3,11 +3,11 @@
 //
 //   forward    for each chunk: product, HeadSumsKernel, for a top k HeadTopKernel; then HeadResultsKernel
 //              and HeadTopResultsKernel
-//   backward   HeadRowsKernel; then for each chunk: product, HeadSlopesKernel, and two products: the
+//   backward   HeadRowsKernel, in float16 HeadScaleKernel; then for each chunk: product, HeadSlopesKernel, and two products: the
 //              head's gradient of the chunk, written once, and the hidden states', added in float32
 //
 // Work: 2NHV and 6NHV. Work space, in bytes: 4 N C + 40 N, and 16 N k for a top k; with gradient 28 N
-// more, 2 N C in bfloat16, and 4 N H unless the hidden states' gradient is float32. Everything must be of
+// more, 2 N C unless in float32, and 4 N H unless the hidden states' gradient is float32. Everything must be of
 // the device, spans included; shapes are checked by those who call (launch.cpp). Hidden states must be finite for the head's
 // gradient, those of ignored tokens too: their zero slopes are multiplied by them.
 #pragma once
@@ -61,6 +61,7 @@ struct HeadSpace {
   GlobalView<HeadRow> rows;
   GlobalView<std::byte> slopes;  ///< [N, C] of the input's type; in float32 the logits themselves
   GlobalView<float> hidden;      ///< [N, H], unless the gradient is float32
+  GlobalView<ProductFactor> factor;  ///< [1], in float16
   std::size_t bytes = 0;
 
  private:
@@ -75,6 +76,7 @@ struct HeadSpace {
       slopes = {reinterpret_cast<std::byte*>(logits.data), logits.count * sizeof(float)};
       if (plan.input.hidden.type != FloatType::float32)
         slopes = area.take<std::byte>(logits.count * 2);
+      if (plan.input.hidden.type == FloatType::float16) factor = area.take<ProductFactor>(1);
       if (gradient->hidden.data && gradient->hidden.type != FloatType::float32)
         hidden = area.take<float>(n * std::size_t(plan.depth()));
     }
@@ -153,6 +155,8 @@ class Driver {
                                  .by_log_prob = view_of(by.log_probs),
                                  .by_entropy = view_of(by.entropy),
                                  .rows = space_.rows});
+    if (space_.factor.count > 0)
+      executor_.run(1, HeadScaleKernel{targets_, space_.rows, space_.factor});
     for_each_chunk([&](const LogitsChunk<const float>& logits) {
       slopes_of(logits);
       multiply_slopes(logits, gradient);
@@ -185,8 +189,10 @@ class Driver {
     };
     if (plan_.input.hidden.type == FloatType::float32)
       run(reinterpret_cast<float*>(space_.slopes.data));
-    else
+    else if (plan_.input.hidden.type == FloatType::bfloat16)
       run(reinterpret_cast<BFloat16*>(space_.slopes.data));
+    else
+      run(reinterpret_cast<Float16*>(space_.slopes.data));
   }
 
   void multiply_slopes(const LogitsChunk<const float>& logits,
@@ -196,12 +202,13 @@ class Driver {
                              std::int64_t(logits.stride)};
     if (gradient.head.data)
       executor_.product({slopes, true}, {plan_.input.hidden, true},
-                        rows_of(gradient.head, first, count), false);
+                        rows_of(gradient.head, first, count), false, space_.factor.data);
     MutableFloatMatrix sum = gradient.hidden;
     if (space_.hidden.count > 0)
       sum = {space_.hidden.data, FloatType::float32, plan_.tokens(), plan_.depth(), plan_.depth()};
     if (sum.data)
-      executor_.product({slopes}, {rows_of(plan_.input.head, first, count), true}, sum, first > 0);
+      executor_.product({slopes}, {rows_of(plan_.input.head, first, count), true}, sum, first > 0,
+                        space_.factor.data);
   }
 
   void round_hidden(const MutableFloatMatrix& to) const {

@@ -6,15 +6,19 @@
 //   HeadResultsKernel     log-prob, entropy, sum p^2 and log-sum from them
 //   HeadTopResultsKernel  the top log-probs and ids
 //   HeadRowsKernel        what the gradient of each token needs: two coefficients and a reference
+//   HeadScaleKernel       for float16: scales them so that slopes use the range of the type
 //   HeadSlopesKernel      a chunk's d(objective)/d(logit), rounded once to the type of the products
 //
 // Fixed orders of sums, no atomics. linear_log_probs_driver.hpp puts kernels and products in order.
 #pragma once
 
 #include <visplay/core/bfloat16.hpp>
+#include <visplay/kernels/cuda/product_factor.hpp>
 #include <visplay/kernels/cuda/row_sums.hpp>
 #include <visplay/kernels/cuda/top_logits.hpp>
 
+#include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -183,6 +187,41 @@ struct HeadRowsKernel {
       row.at_target = float(a / t);
     }
     block.write(rows, token, row);
+  }
+};
+
+/// One block: multiplies what slopes are made of by a power of two, so that none of any token is above 2^15,
+/// but a bound of the largest above 2^14, and keeps its inverse for the products. float16 ends at 2^16 and
+/// 2^-24.
+struct HeadScaleKernel {
+  static constexpr int threads = 256;
+  GlobalView<const std::int64_t> targets{};   ///< [N]
+  GlobalView<HeadRow> rows{};                 ///< [N]
+  GlobalView<cuda::ProductFactor> inverse{};  ///< [1]
+
+  template <Block B>
+  VISPLAY_DEVICE void operator()(B& block) const {
+    const auto each = [&](const auto& use) {
+      for (auto t = std::size_t(block.thread()); t < rows.count; t += std::size_t(block.threads()))
+        if (block.read(targets, t) >= 0) use(t, block.read(rows, t));
+    };
+    float mine = 0;
+    each([&](std::size_t, const HeadRow& row) {
+      // Of 2^y (a + b y) + at_target, where |y 2^y| is at most 1 / (e ln 2) for y <= 0.
+      const float bound =
+          std::abs(row.slope.a) + 0.531f * std::abs(row.slope.b) + std::abs(row.at_target);
+      mine = Larger{}(mine, bound);
+    });
+    const float most = block_reduce<0>(block, mine, Larger{});
+    constexpr int bias = 127, wanted = 14, reach = 100;
+    int up = wanted + bias - (std::bit_cast<std::int32_t>(most) >> 23);
+    up = up > reach ? reach : up < -reach ? -reach : up;
+    const auto power = [](int exponent) { return std::bit_cast<float>((bias + exponent) << 23); };
+    each([&](std::size_t t, HeadRow row) {
+      row.slope.a *= power(up), row.slope.b *= power(up), row.at_target *= power(up);
+      block.write(rows, t, row);
+    });
+    if (block.thread() == 0) block.write(inverse, 0, cuda::ProductFactor{power(-up)});
   }
 };
 

@@ -62,15 +62,17 @@ struct Layout : Owned<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy> {
 };
 
 struct Operation : Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy> {
-  Operation(bool first_transposed, bool second_transposed) {
+  /// @param device  whether factors are read from the device
+  Operation(bool first_transposed, bool second_transposed, bool device) {
     check_blas(cublasLtMatmulDescCreate(&handle, CUBLAS_COMPUTE_32F, CUDA_R_32F),
                "cublasLtMatmulDescCreate");
-    transpose(CUBLASLT_MATMUL_DESC_TRANSA, first_transposed);
-    transpose(CUBLASLT_MATMUL_DESC_TRANSB, second_transposed);
+    set(CUBLASLT_MATMUL_DESC_TRANSA, first_transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, second_transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
+    if (device) set(CUBLASLT_MATMUL_DESC_POINTER_MODE, CUBLASLT_POINTER_MODE_DEVICE);
   }
-  void transpose(cublasLtMatmulDescAttributes_t which, bool yes) {
-    const cublasOperation_t operation = yes ? CUBLAS_OP_T : CUBLAS_OP_N;
-    check_blas(cublasLtMatmulDescSetAttribute(handle, which, &operation, sizeof(operation)),
+  template <class T>
+  void set(cublasLtMatmulDescAttributes_t which, const T& value) {
+    check_blas(cublasLtMatmulDescSetAttribute(handle, which, &value, sizeof(value)),
                "cublasLtMatmulDescSetAttribute");
   }
 };
@@ -147,8 +149,10 @@ namespace {
 /// Column by column, out^T [J, I] is right [J, K] times left^T [K, I].
 class Product {
  public:
-  Product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out)
-      : operation_(!right.turned, left.turned),
+  Product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
+          const ProductFactor* factor)
+      : operation_(!right.turned, left.turned, factor != nullptr),
+        factor_(factor),
         first_(right.matrix),
         second_(left.matrix),
         out_(out),
@@ -165,16 +169,19 @@ class Product {
                left.turned,
                alignment_of(right.matrix.data),
                alignment_of(left.matrix.data),
-               alignment_of(out.data)} {}
+               alignment_of(out.data),
+               factor != nullptr} {}
 
   void run(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
            bool adds, Stream::State& state) const {
-    const float one = 1, before = adds ? 1 : 0;
+    constexpr ProductFactor one{1};
+    const ProductFactor* const factor = factor_ ? factor_ : &one;  // of the device, or here
+    const float* const before = adds ? &factor->all : &factor->none;
     const cublasLtMatmulAlgo_t algorithm = choose(state);
-    check_blas(cublasLtMatmul(state.blas, operation_.handle, &one, right.matrix.data, first_.handle,
-                              left.matrix.data, second_.handle, &before, out.data, out_.handle,
-                              out.data, out_.handle, &algorithm, state.blas_space, blas_bytes,
-                              state.stream),
+    check_blas(cublasLtMatmul(state.blas, operation_.handle, &factor->factor, right.matrix.data,
+                              first_.handle, left.matrix.data, second_.handle, before, out.data,
+                              out_.handle, out.data, out_.handle, &algorithm, state.blas_space,
+                              blas_bytes, state.stream),
                "cublasLtMatmul");
   }
 
@@ -202,6 +209,7 @@ class Product {
   }
 
   Operation operation_;
+  const ProductFactor* factor_;
   Layout first_, second_, out_;
   Shape shape_;
 };
@@ -209,9 +217,9 @@ class Product {
 }  // namespace
 
 void product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
-             bool adds, Stream& stream) {
+             bool adds, const ProductFactor* factor, Stream& stream) {
   stream.state().need_blas();
-  Product(left, right, out).run(left, right, out, adds, stream.state());
+  Product(left, right, out, factor).run(left, right, out, adds, stream.state());
 }
 
 void clear(const MutableFloatMatrix& out, Stream& stream) {
