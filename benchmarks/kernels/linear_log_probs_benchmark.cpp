@@ -164,8 +164,8 @@ void linear_log_probs_kept(benchmark::State& state) {
   run(state, FloatType::bfloat16, Pass::with_kept_logits);
 }
 
-constexpr int avx512 = int(SimdLevel::avx512), pairs = int(SimdLevel::avx512_bf16),
-              amx = int(SimdLevel::amx);
+constexpr int avx2 = int(SimdLevel::avx2), avx512 = int(SimdLevel::avx512),
+              pairs = int(SimdLevel::avx512_bf16), amx = int(SimdLevel::amx);
 
 #define VISPLAY_HEAD_SHAPES(level)           \
   Args({level, 1024, 2048, 151936, 2})       \
@@ -176,24 +176,27 @@ BENCHMARK(linear_log_probs)
     ->ArgNames({"level", "N", "H", "V", "threads"})
     ->VISPLAY_HEAD_SHAPES(amx)
     ->VISPLAY_HEAD_SHAPES(pairs)
+    ->Args({avx2, 352, 2048, 8192, 2})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(linear_log_probs_with_gradient)
     ->ArgNames({"level", "N", "H", "V", "threads"})
     ->VISPLAY_HEAD_SHAPES(amx)
     ->VISPLAY_HEAD_SHAPES(pairs)
+    ->Args({avx2, 352, 2048, 8192, 2})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(linear_log_probs_kept)
     ->ArgNames({"level", "N", "H", "V", "threads"})
     ->VISPLAY_HEAD_SHAPES(amx)
     ->VISPLAY_HEAD_SHAPES(pairs)
+    ->Args({avx2, 352, 2048, 8192, 2})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(linear_log_probs_float32)
     ->ArgNames({"level", "N", "H", "V", "threads"})
     ->Args({avx512, 352, 2048, 8192, 1})
-    ->Args({int(SimdLevel::avx2), 352, 2048, 8192, 1})
+    ->Args({avx2, 352, 2048, 8192, 1})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

@@ -61,7 +61,8 @@ struct LinearLogProbsCoefficients {
   std::span<const float> entropy{};    ///< [N]: d(objective)/d(entropy)
 };
 
-/// Where gradients go; all is overwritten, padded rows of the head with zero. No data: not wanted.
+/// Where gradients go; all is overwritten, padded rows of the head with zero. No data: not wanted. Hidden
+/// states must be finite, those of ignored rows too.
 struct LinearLogProbsGradient {
   MutableFloatMatrix hidden;  ///< [N, H], of any type
   MutableFloatMatrix head;    ///< as the head, of any type

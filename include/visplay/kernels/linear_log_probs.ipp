@@ -80,8 +80,8 @@ struct Call {
     std::vector<float> of_tokens(4 * padded);  // zero where a row is ignored
     float *a = of_tokens.data(), *b = a + padded, *reference = b + padded,
           *by_log_prob = reference + padded;
-    std::fill_n(reference, padded,
-                1e30f);  // a power of 0, however large an ignored row's logits are
+    // A power of 0, however large an ignored row's logits are.
+    std::fill_n(reference, padded, 1e30f);
     const auto value = [](std::span<const float> of, std::size_t i) {
       return of.empty() ? 0. : double(of[i]);
     };

@@ -190,9 +190,8 @@ struct HeadRowsKernel {
   }
 };
 
-/// One block: multiplies what slopes are made of by a power of two, so that none of any token is above 2^15,
-/// but a bound of the largest above 2^14, and keeps its inverse for the products. float16 ends at 2^16 and
-/// 2^-24.
+/// One block: multiplies what slopes are made of by a power of two that puts a bound of the largest in
+/// [2^14, 2^15), and keeps its inverse for the products. float16 ends at 2^16 and 2^-24.
 struct HeadScaleKernel {
   static constexpr int threads = 256;
   GlobalView<const std::int64_t> targets{};   ///< [N]
