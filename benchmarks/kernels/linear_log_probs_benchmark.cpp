@@ -1,6 +1,7 @@
 // The fused head: N tokens, hidden size H, vocabulary V, bfloat16 unless the name says otherwise.
 // FLOP: 2NHV without gradient, 8NHV with it (the logits are computed twice), 6NHV if they are kept. Bytes:
-// hidden states and head read once, gradients and kept logits written once. Token 0 is compared with float64.
+// hidden states and head read once, gradients written once, kept logits written and read once. Token 0 is
+// compared with float64.
 // benchmarks/peers/linear_log_probs.py runs the peers beside it.
 //
 //   linear_log_probs/level/N/H/V/threads                 log-prob and entropy

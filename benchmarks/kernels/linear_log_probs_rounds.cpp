@@ -5,7 +5,8 @@
 // FOLDER holds hidden.bin [N, H] and head.bin [V, H] in TYPE, bfloat16 or float32, targets.bin [N] in int64
 // and coefficients.bin [N] in float32. For each line on stdin, "forward" or "gradient MIB" (of logits that
 // are kept for the backward pass), a line on stdout: wall and processor seconds, and bytes of memory beyond
-// inputs and results (peak resident size). At "write" the results go to log_probs.bin, entropy.bin, hidden_gradient.bin and head_gradient.bin.
+// inputs and results (peak resident size). At "write" the results go to log_probs.bin, entropy.bin,
+// hidden_gradient.bin and head_gradient.bin.
 #include <visplay/core/error.hpp>
 #include <visplay/core/huge_buffer.hpp>
 #include <visplay/core/simd_level.hpp>

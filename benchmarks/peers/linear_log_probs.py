@@ -11,9 +11,10 @@ With the gradients of hidden states and head for a coefficient per token:
   autograd                  F.linear, float32 cross entropy
 Ours with gradients: without memory for logits, and with --kept MiB of it (LinearLogProbsOutput::kept).
 All on the same inputs, in one process that takes turns with ours, with the same number of threads, freed memory kept
-and huge pages on for the peers. A level (the processor's best unless one is named) holds oneDNN to that instruction set too. A ratio is the median over rounds of
-peer / ours of the same round. The type is bfloat16, but float32 at levels without products of bfloat16, where ATen's
-take minutes. Memory is the peak beyond inputs and results. Sixteen tokens are checked against float64.
+and huge pages on for the peers. A level (the processor's best unless one is named) holds oneDNN to that instruction
+set too. A ratio is the median over rounds of peer / ours of the same round. The type is bfloat16, but float32 at levels
+without products of bfloat16, where ATen's take minutes. Memory is the peak beyond inputs and results. Sixteen tokens
+are checked against float64.
 """
 import argparse
 import ctypes

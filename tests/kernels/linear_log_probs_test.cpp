@@ -446,6 +446,27 @@ TEST_CASE("the backward pass alone takes logits that the forward pass kept") {
   }
 }
 
+TEST_CASE("with all logits kept the backward pass computes none: it does not look at the head") {
+  for (const FloatType type : types) {
+    const Example example(type, {70, 40, 333, 0, 0.8f});
+    at_every_level([&] {
+      std::vector<std::byte> kept(linear_log_probs_kept_bytes(70, 333, type));
+      const Results both(example, 2, kept);
+      ThreadPool pool(2);
+      Example other = example;
+      std::ranges::fill(other.head.bytes, std::byte(0));
+      std::vector<float> log_sums(70), entropy(70);
+      linear_log_probs(example.input(), {.entropy = entropy, .log_sums = log_sums, .kept = kept},
+                       pool);
+      Values head = example.head;
+      linear_log_probs_backward(other.input(), log_sums, entropy,
+                                {example.by_log_prob, example.by_entropy}, {{}, head.view()}, pool,
+                                kept);
+      CHECK(head.bytes == both.head.bytes);
+    });
+  }
+}
+
 TEST_CASE("coefficients see log-probs and entropies of all rows") {
   const Example example(FloatType::float32, {20, 16, 100, 0, 1.f});
   const Exact exact(example);
