@@ -162,10 +162,12 @@ set(VISPLAY_CORE_HEADERS
     kernels/block_random.hpp
     kernels/block_random_lanes.hpp
     kernels/both.hpp
+    kernels/compact_adamw_pass.hpp
     kernels/cuda/adamw_driver.hpp
     kernels/cuda/adamw_kernel.hpp
     kernels/cuda/batch.hpp
     kernels/cuda/block.hpp
+    kernels/cuda/compact_adamw_kernel.hpp
     kernels/cuda/device_executor.hpp
     kernels/cuda/evaluate.hpp
     kernels/cuda/executor.hpp
@@ -187,6 +189,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/cuda/stream.hpp
     kernels/cuda/top_logits.hpp
     kernels/float_matrix.hpp
+    kernels/halves.hpp
     kernels/lanes.hpp
     kernels/largest.hpp
     kernels/linear_log_probs.hpp

@@ -29,10 +29,10 @@ std::vector<Number> pattern(std::size_t n, float scale) {
   return x;
 }
 
-// FLOP: of the norm and the update; those of a number in 8 bits are coding and roots without division.
+// FLOP: of the norm and the update, a root and a quotient counted as one each.
 struct Float32 {
   using Number = float;
-  static constexpr Work an_element{.flop = 17, .read = 20, .written = 12};
+  static constexpr Work an_element{.flop = 16, .read = 20, .written = 12};
   static constexpr double weight_bound = 1e-7, moment_bound = 1e-5;
   using Tensor = AdamWTensor;
   struct State {
@@ -46,7 +46,7 @@ struct Float32 {
 
 struct Compact {
   using Number = BFloat16;
-  static constexpr Work an_element{.flop = 36, .read = 8, .written = 4};
+  static constexpr Work an_element{.flop = 22, .read = 8, .written = 4};
   static constexpr double weight_bound = 0x1p-8, moment_bound = 0.13;  // steps of the codes
   using Tensor = CompactAdamWTensor;
   struct State {

@@ -99,17 +99,6 @@ bool same(const std::vector<BFloat16>& a, const std::vector<BFloat16>& b) {
 
 }  // namespace
 
-TEST_CASE("the root and the reciprocal of the compact step are as exact as their headers say") {
-  double root = 0, reciprocal = 0;
-  for (float x = 1; x < 4; x += 0x1p-16f) {  // two binades: beyond, bits repeat
-    root = std::max(root, std::abs(square_root<float, std::int32_t>(x) / std::sqrt(double(x)) - 1));
-    reciprocal = std::max(reciprocal, std::abs(inverse<float, std::int32_t>(x) * double(x) - 1));
-  }
-  CHECK(root < 3e-5);
-  CHECK(reciprocal < 1.2e-5);
-  CHECK(square_root<float, std::int32_t>(0.f) == 0);
-}
-
 TEST_CASE("three hundred float32 steps follow the formula in double at every level") {
   for (const SimdLevel level : levels()) {
     const AtLevel at(level);
@@ -223,50 +212,59 @@ TEST_CASE("spans that do not fit are refused by name") {
 
 TEST_CASE("registers of random bits are those of the formula") {
   constexpr std::array<std::uint32_t, 2> stream{3, 4};
-  constexpr std::uint64_t key = 0xABCDEF0123456789ull, block = 0x123456789Aull;
-  PackBits begin[2][sequence_packs], bits[adamw_pass::block_packs];
-  begin_sequences(block / 2, stream, key, begin);
-  for (int b = 0; b < 2; ++b) {
-    adamw_pass::draw(begin[b], bits);
-    for (int e = 0; e < 128; ++e) {
-      const int two = e / (2 * Pack::lanes), in = e % (2 * Pack::lanes);
-      CHECK(bits[2 * two + in % 2][in / 2] ==
-            block_random(block + std::uint64_t(b), stream, key, e));
-    }
+  constexpr std::uint64_t key = 0xABCDEF0123456789ull, group = 0x123456789Aull;
+  PackBits sequences[sequence_packs];
+  begin_sequences(group, stream, key, sequences);
+  for (int w = 0; w < random_words; ++w) {
+    PackBits& at = sequences[w / Pack::lanes % sequence_packs];
+    CHECK(at[w % Pack::lanes] == random_word(group, stream, key, w));
+    if (w % Pack::lanes == Pack::lanes - 1) at = next_random(at);
   }
 }
 
 TEST_CASE(
-    "random bits of neighbours, blocks, steps and tensors have nothing to do with each other") {
+    "random bits of neighbours, groups, steps and tensors have nothing to do with each other") {
   // Correlation of 2^16 pairs of uniform numbers: a standard deviation is 2^-8.
   constexpr int pairs = 1 << 16;
-  const auto correlation = [](auto other) {
+  using Bits = std::uint32_t;
+  const auto correlation = [](auto one, auto other) {
     double sum = 0;
     for (int i = 0; i < pairs; ++i) {
-      const std::uint32_t block = std::uint32_t(i) / 128;
-      const int e = i % 128;
-      const double x = double(block_random(block, {1, 1}, 7, e)) * 0x1p-32 - 0.5;
-      sum += 12 * x * (double(other(block, e)) * 0x1p-32 - 0.5);
+      const Bits group = Bits(i) / random_words;
+      const int w = i % random_words;
+      sum += 12 * (one(group, w) - 0.5) * (other(group, w) - 0.5);
     }
     return sum / pairs;
   };
-  using Bits = std::uint32_t;
+  const auto fraction = [](Bits x) { return double(x) * 0x1p-32; };
+  const auto word = [&](Bits g, int w) { return fraction(random_word(g, {1, 1}, 7, w)); };
   const auto near_zero = WithinAbs(0, 4 * 0x1p-8);
-  CHECK_THAT(correlation([](Bits b, int e) {
-               return block_random(b, {1, 1}, 7, (e + 1) % 128);
-             }),
-             near_zero);
-  CHECK_THAT(correlation([](Bits b, int e) {
-               return block_random(b, {1, 1}, 7, (e + 32) % 128);
-             }),
-             near_zero);
-  CHECK_THAT(correlation([](Bits b, int e) {
-               return block_random(b + 1, {1, 1}, 7, e);
-             }),
-             near_zero);
-  CHECK_THAT(correlation([](Bits b, int e) { return block_random(b, {2, 1}, 7, e); }), near_zero);
-  CHECK_THAT(correlation([](Bits b, int e) { return block_random(b, {1, 2}, 7, e); }), near_zero);
-  CHECK_THAT(correlation([](Bits b, int e) { return block_random(b, {1, 1}, 8, e); }), near_zero);
+  for (const int away : {1, 8, 16, 32})
+    CHECK_THAT(correlation(word, [&](Bits g, int w) { return word(g, (w + away) % random_words); }),
+               near_zero);
+  CHECK_THAT(correlation(word, [&](Bits g, int w) { return word(g + 1, w); }), near_zero);
+  const auto of = [&](std::array<Bits, 2> stream, std::uint64_t key) {
+    return [=](Bits g, int w) { return fraction(random_word(g, stream, key, w)); };
+  };
+  CHECK_THAT(correlation(word, of({2, 1}, 7)), near_zero);
+  CHECK_THAT(correlation(word, of({1, 2}, 7)), near_zero);
+  CHECK_THAT(correlation(word, of({1, 1}, 8)), near_zero);
+
+  // An element's three numbers share lower bits, a sixteenth of what they are.
+  const auto hardly = WithinAbs(0, 1. / 16 + 4 * 0x1p-8);
+  for (const bool odd : {false, true}) {
+    const auto bits = [=](Bits g, int w) {
+      const Bits x = random_word(g, {1, 1}, 7, w);
+      return odd ? bits_of_odd<std::int32_t>(x) : bits_of_even<std::int32_t>(x);
+    };
+    const auto weight = [=](Bits g, int w) { return double(bits(g, w).weight) * 0x1p-16; };
+    const auto first = [=](Bits g, int w) { return double(bits(g, w).first) * 0x1p-20; };
+    const auto second = [=](Bits g, int w) { return double(bits(g, w).second) * 0x1p-20; };
+    CHECK_THAT(correlation(weight, weight), WithinAbs(1, 0.02));
+    CHECK_THAT(correlation(weight, first), hardly);
+    CHECK_THAT(correlation(weight, second), hardly);
+    CHECK_THAT(correlation(first, second), hardly);
+  }
 }
 
 TEST_CASE("rounding to bfloat16 is exact in the mean over all random bits") {
@@ -282,31 +280,60 @@ TEST_CASE("rounding to bfloat16 is exact in the mean over all random bits") {
 
 TEST_CASE("a moment's code is one of the two around it, and exact in the mean") {
   Rng rng(4);
-  for (const float largest : {1.f, 1.99f, 3e-7f, 2e-20f}) {
-    const std::int32_t bits = std::bit_cast<std::int32_t>(largest);
-    const std::int32_t first_base = first_exponent(bits) << 23;
-    const std::int32_t second_base = second_exponent(bits) << 23;
+  for (const float largest : {1.f, 1.99f, 3e-7f, 2e-20f, 3e38f}) {
+    const auto bits = std::bit_cast<std::int32_t>(largest);
+    const std::int32_t first_e = first_exponent(bits), second_e = second_exponent(bits);
+    CompactMoments code(1);
+    code.first_exponents[0] = std::uint8_t(first_e);
+    code.second_exponents[0] = std::uint8_t(second_e);
+    REQUIRE((first_e <= 255 && second_e <= 255));
+    const auto first_inverse = inverse_grain_of<float>(first_e);
+    const auto second_inverse = inverse_grain_of<float>(second_e);
     for (int turn = 0; turn < 60; ++turn) {
       const float x = turn == 0 ? largest : largest * float(std::pow(10., rng.uniform(-6, 0)));
-      const double unit = std::ldexp(1., (first_base >> 23) - 127);
-      const double step = (double(x) + unit) / 8 * 1.01;  // of m
+      // Of m: an eighth of its size and of 2^(E - 119), where codes begin to be evenly spaced.
+      const double step = (double(x) + std::ldexp(2., first_e - 120)) / 8 * 1.01;
       double first_mean = 0, second_mean = 0;
       for (std::int32_t random = 0; random < 65536; ++random) {
-        const std::int32_t m = encode_first(-x, first_base, random << 4);
-        const std::int32_t v = encode_second(x, second_base, random << 4);
-        const float first = decode_first<float>(m, first_base);
-        const float second = decode_second<float>(v, second_base);
-        if (m < 0 || m > 255 || v < 1 || v > 255) FAIL("code out of range");
-        if (std::abs(double(first) + double(x)) > step) FAIL(first << " for " << -x);
-        if (std::abs(double(second) - double(x)) > double(x) / 8 * 1.01)
-          FAIL(second << " for " << x);
-        first_mean += double(first) / 65536, second_mean += double(second) / 65536;
+        const auto m =
+            std::uint8_t(narrow_first(encode_first(-x, first_inverse, random << 4) >> 16));
+        const std::int32_t v = narrow_second(encode_second(x, second_inverse, random << 4) >> 16);
+        if ((m & 0x80) == 0 || v < 0 || v > 255) FAIL("code out of range");
+        code.first[0] = m, code.second[0] = std::uint8_t(v);
+        const double first = double(code.first_at(0)), second = double(code.second_at(0));
+        if (std::abs(first + double(x)) > step) FAIL(first << " for " << -x);
+        if (std::abs(second - double(x)) > double(x) / 8 * 1.01) FAIL(second << " for " << x);
+        first_mean += first / 65536, second_mean += second / 65536;
       }
       // 16 of 20 random bits are gone through: within 2^-16 of a step.
       CHECK_THAT(first_mean, WithinAbs(-double(x), step / 65536));
       CHECK_THAT(second_mean, WithinRel(double(x), 1e-5));
     }
   }
+}
+
+TEST_CASE("every code stands for another number, in order, and goes back to itself") {
+  CompactMoments code(1);
+  code.first_exponents[0] = code.second_exponents[0] = 100;
+  const auto inverse = inverse_grain_of<float>(std::int32_t(100));
+  float before_m = -1, before_v = 0;
+  for (int c = 0; c < 256; ++c) {
+    code.second[0] = std::uint8_t(c);
+    const float v = code.second_at(0);
+    CHECK(v > before_v);
+    CHECK(narrow_second(encode_second(v, inverse, 0xFFFFF) >> 16) == c);
+    before_v = v;
+    if (c > 127) continue;
+    code.first[0] = std::uint8_t(c);
+    const float m = code.first_at(0);
+    CHECK(m > before_m);
+    CHECK(m == (c == 0 ? 0.f : std::abs(m)));
+    CHECK(std::uint8_t(narrow_first(encode_first(m, inverse, 0xFFFFF) >> 16)) == c);
+    code.first[0] = std::uint8_t(c | 0x80);
+    CHECK(code.first_at(0) == -m);
+    before_m = m;
+  }
+  CHECK_THAT(before_m, WithinRel(std::ldexp(2.f, 100 - 120) * (std::ldexp(1.875f, 15) - 1), 1e-6f));
 }
 
 TEST_CASE("a compact step is the formula, rounded to a neighbour, at every level") {
@@ -329,16 +356,74 @@ TEST_CASE("a compact step is the formula, rounded to a neighbour, at every level
                                (std::sqrt(v / (1 - std::pow(0.999, step))) + 1e-8);
           const double gap = std::abs(w) / 128 + 1e-6;
           const std::size_t block = j / compact_block;
-          const double unit = std::ldexp(1., state.moments[i].first_exponents[block] - 127);
+          const double unit = std::ldexp(2., state.moments[i].first_exponents[block] - 120);
           if (std::abs(double(state.weights[i][j]) - w) > gap) FAIL("weight " << i << ' ' << j);
           if (std::abs(double(state.moments[i].first_at(j)) - m) > 1.01 * (std::abs(m) + unit) / 8)
             FAIL("first moment " << i << ' ' << j);
-          const double floor = std::ldexp(1., state.moments[i].second_exponents[block] - 127) / 8;
+          const double floor = std::ldexp(2., state.moments[i].second_exponents[block] - 120) / 8;
           if (std::abs(double(state.moments[i].second_at(j)) - v) > 1.01 * v / 8 + floor)
             FAIL("second moment " << i << ' ' << j);
         }
     }
     SUCCEED();
+  }
+}
+
+TEST_CASE("a whole block's exponent is at most one above what its largest moment needs") {
+  for (const SimdLevel level : levels()) {
+    const AtLevel at(level);
+    ThreadPool pool(1);
+    Compact state;
+    for (int step = 1; step <= 20; ++step) {
+      state.draw(step);
+      if (step > 10)  // one block's gradients come and go by a factor of a million
+        for (std::size_t j = 0; j < 128; ++j)
+          state.gradients[5][j] =
+              BFloat16(float(state.gradients[5][j]) * (step % 2 == 0 ? 1e3f : 1e-3f));
+      take(state, {.step = step}, pool);
+      for (std::size_t i = 0; i < sizes.size(); ++i) {
+        const CompactMoments& moments = state.moments[i];
+        for (std::size_t block = 0; block < sizes[i] / 128; ++block) {
+          float first = 0, second = 0;
+          for (std::size_t j = block * 128; j < (block + 1) * 128; ++j) {
+            first = std::max(first, std::abs(moments.first_at(j)));
+            second = std::max(second, moments.second_at(j));
+          }
+          const auto unrounded = [](float x) { return std::bit_cast<std::int32_t>(x * 1.125f); };
+          const std::int32_t m = first_exponent(unrounded(first));
+          const std::int32_t v = second_exponent(unrounded(second));
+          if (moments.first_exponents[block] > m + 1 || moments.second_exponents[block] > v + 1)
+            FAIL("exponents " << int(moments.first_exponents[block]) << " for " << m << ", "
+                              << int(moments.second_exponents[block]) << " for " << v);
+        }
+      }
+    }
+    SUCCEED();
+  }
+}
+
+TEST_CASE("zero and huge gradients leave finite weights and moments") {
+  for (const SimdLevel level : levels()) {
+    const AtLevel at(level);
+    ThreadPool pool(1);
+    constexpr std::size_t n = 700;
+    std::vector<BFloat16> weights(n, BFloat16(1.5f)), gradients(n);
+    CompactMoments moments(n);
+    for (std::size_t i = 0; i < n; ++i)
+      CHECK((moments.first_at(i) == 0 && moments.second_at(i) < 1e-36f));
+    const CompactAdamWTensor tensor{weights, gradients, &moments, 0};
+    for (int step = 1; step <= 3; ++step)  // zeros: nothing moves
+      adamw_step(std::span(&tensor, 1), {.step = step, .learning_rate = 1e-2}, pool);
+    for (const BFloat16 w : weights) CHECK(float(w) == 1.5f);
+    for (std::size_t i = 0; i < n; i += 3) gradients[i] = BFloat16(i % 2 == 0 ? 3e38f : -3e38f);
+    adamw_step(std::span(&tensor, 1), {.step = 4, .learning_rate = 1e-2}, pool);
+    std::fill(gradients.begin(), gradients.end(), BFloat16(0.f));
+    for (int step = 5; step <= 8; ++step)
+      adamw_step(std::span(&tensor, 1), {.step = step, .learning_rate = 1e-2}, pool);
+    for (std::size_t i = 0; i < n; ++i) {
+      CHECK(std::isfinite(float(weights[i])));
+      CHECK((std::isfinite(moments.first_at(i)) && std::isfinite(moments.second_at(i))));
+    }
   }
 }
 

@@ -6,7 +6,9 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -95,27 +97,53 @@ TEST_CASE("BFloat16 rounds to nearest even, in packs as one by one, and keeps in
   CHECK(std::isnan(float(packed[0])));
 }
 
-TEST_CASE(
-    "two packs of halves or bytes are the even and the odd ones, and go back to their places") {
+TEST_CASE("two packs of bfloat16 are the even and the odd ones, and go back to their places") {
   constexpr int lanes = Pack::lanes, n = 2 * lanes;
   BFloat16 halves[n], stored[n];
-  std::uint8_t bytes[n], stored_bytes[n];
-  for (int i = 0; i < n; ++i)
-    halves[i] = BFloat16(float(i) - 7.5f), bytes[i] = std::uint8_t(255 - 3 * i);
+  for (int i = 0; i < n; ++i) halves[i] = BFloat16(float(i) - 7.5f);
   Pack::Lanes even, odd;
-  PackIntegers even_codes, odd_codes;
   load_two(halves, even, odd);
-  load_two(bytes, even_codes, odd_codes);
   for (int i = 0; i < lanes; ++i) {
     CHECK(even[i] == float(halves[2 * i]));
     CHECK(odd[i] == float(halves[2 * i + 1]));
-    CHECK(even_codes[i] == bytes[2 * i]);
-    CHECK(odd_codes[i] == bytes[2 * i + 1]);
   }
   store_two(stored, even, odd);
-  store_two(stored_bytes, even_codes, odd_codes);
-  for (int i = 0; i < n; ++i) {
-    CHECK(stored[i].bits == halves[i].bits);
-    CHECK(stored_bytes[i] == bytes[i]);
+  for (int i = 0; i < n; ++i) CHECK(stored[i].bits == halves[i].bits);
+}
+
+TEST_CASE("bytes become halves of their order and go back, below 0 as 0 where they have no sign") {
+  std::uint8_t bytes[2 * half_lanes], stored[2 * half_lanes];
+  for (int i = 0; i < 2 * half_lanes; ++i) bytes[i] = std::uint8_t(255 - 7 * i);
+  const Halves a = load_bytes(bytes), b = load_bytes(bytes + half_lanes);
+  const Halves c = load_signed_bytes(bytes), d = load_signed_bytes(bytes + half_lanes);
+  for (int i = 0; i < half_lanes; ++i) {
+    CHECK(a[i] == bytes[i]);
+    CHECK(d[i] == std::int8_t(bytes[half_lanes + i]));
   }
+  store_bytes(stored, a, b);
+  CHECK(std::equal(bytes, bytes + 2 * half_lanes, stored));
+  store_signed_bytes(stored, c, d);
+  CHECK(std::equal(bytes, bytes + 2 * half_lanes, stored));
+  store_bytes(stored, a - 100, b);
+  for (int i = 0; i < half_lanes; ++i) CHECK(stored[i] == std::max(bytes[i] - 100, 0));
+}
+
+TEST_CASE("the largest lane of each of four registers, wherever it is") {
+  for (int place = 0; place < 4 * half_lanes; ++place) {
+    Halves x[4];
+    for (int r = 0; r < 4; ++r)
+      for (int i = 0; i < half_lanes; ++i) x[r][i] = std::int16_t((37 * i + 11 * r) % 1000);
+    x[place / half_lanes][place % half_lanes] = std::int16_t(2000 + place);
+    const FourIntegers found = largest_lanes(x);
+    for (int r = 0; r < 4; ++r) {
+      std::int16_t largest = 0;
+      for (int i = 0; i < half_lanes; ++i) largest = std::max<std::int16_t>(largest, x[r][i]);
+      if (found[r] != largest) FAIL("register " << r << ", place " << place);
+    }
+  }
+  Bytes bytes;
+  for (int i = 0; i < 2 * half_lanes; ++i) bytes[i] = std::uint8_t(91 * i);
+  const Halves pairs = larger_bytes(bytes);
+  for (int i = 0; i < half_lanes; ++i)
+    CHECK(pairs[i] == std::max(std::uint8_t(91 * 2 * i), std::uint8_t(91 * (2 * i + 1))));
 }

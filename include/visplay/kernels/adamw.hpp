@@ -41,7 +41,7 @@ struct CompactMoments {
   }
   /// @throws std::out_of_range
   [[nodiscard]] float first_at(std::size_t i) const;
-  [[nodiscard]] float second_at(std::size_t i) const;
+  [[nodiscard]] float second_at(std::size_t i) const;  ///< never 0: 2^-122 before step 1
 
   std::vector<std::uint8_t> first, second;                      ///< [n]
   std::vector<std::uint8_t> first_exponents, second_exponents;  ///< [blocks(n)]
@@ -65,7 +65,7 @@ struct AdamWStep {
 
 namespace adamw_detail {
 /// The numbers that the loops take.
-[[nodiscard]] AdamWFactors factors_of(const AdamWStep& step, double norm, float weight_decay);
+[[nodiscard]] AdamWFactors factors_of(const AdamWStep& step, float weight_decay);
 }  // namespace adamw_detail
 
 /// Square root of the sum of all squares.

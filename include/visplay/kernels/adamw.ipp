@@ -12,7 +12,7 @@
 namespace visplay {
 namespace adamw_detail {
 
-// Elements of one task; a multiple of compact_block, and part of what fixes a norm's rounding.
+// Elements of one task; whole groups of random bits, and part of what fixes a norm's rounding.
 constexpr std::size_t task_elements = 32768;
 /// Elements below which a second thread is not worth its wake-up.
 constexpr std::size_t worth_tasks = 2;
@@ -86,15 +86,14 @@ double norm_of(std::span<const Tensor> tensors, std::span<const Task> tasks, Squ
   return std::sqrt(pairwise_sum(parts));
 }
 
-VISPLAY_INLINE AdamWFactors factors_of(const AdamWStep& step, double norm, float weight_decay) {
-  const bool clips = step.max_grad_norm > 0 && norm > step.max_grad_norm;
+VISPLAY_INLINE AdamWFactors factors_of(const AdamWStep& step, float weight_decay) {
   const auto t = double(step.step);
-  return {.gradient_scale = float(clips ? step.max_grad_norm / (norm + 1e-6) : 1),
-          .keep = float(1 - step.learning_rate * double(weight_decay)),
+  return {.keep = float(1 - step.learning_rate * double(weight_decay)),
           .rate = float(step.learning_rate / (1 - std::pow(step.beta1, t))),
-          .beta1_rest = float(1 - step.beta1),
+          .beta1 = float(step.beta1),
           .beta2 = float(step.beta2),
-          .beta2_rest = float(1 - step.beta2),
+          .first_share = float(1 - step.beta1),
+          .second_share = float(std::sqrt(1 - step.beta2)),
           .root_scale = float(1 / std::sqrt(1 - std::pow(step.beta2, t))),
           .eps = float(step.eps)};
 }
@@ -136,10 +135,12 @@ double step_all(std::span<const Tensor> tensors, const AdamWStep& step, Squares 
   const auto tasks = tasks_of(tensors);
   const double norm = norm_of(tensors, std::span<const Task>(tasks), squares, pool);
   if (!std::isfinite(norm)) return norm;
+  const bool clips = step.max_grad_norm > 0 && norm > step.max_grad_norm;
+  const auto scale = float(clips ? step.max_grad_norm / (norm + 1e-6) : 1);
   const AdamWPasses use = passes();
   run_tasks(tasks.size(), pool, [&](std::size_t i) {
     const Tensor& tensor = tensors[tasks[i].tensor];
-    update(use, factors_of(step, norm, tensor.weight_decay), tensor, tasks[i], step);
+    update(use, clipped(factors_of(step, tensor.weight_decay), scale), tensor, tasks[i], step);
   });
   return norm;
 }
@@ -147,13 +148,15 @@ double step_all(std::span<const Tensor> tensors, const AdamWStep& step, Squares 
 }  // namespace adamw_detail
 
 VISPLAY_INLINE float CompactMoments::first_at(std::size_t i) const {
-  const int base = first_exponents.at(i / adamw_detail::compact_block) << 23;
-  return adamw_detail::decode_first<float>(std::int32_t(first.at(i)), base);
+  using namespace adamw_detail;
+  const std::int32_t exponent = first_exponents.at(i / compact_block);
+  return first_of(first.at(i), grain_of<float>(exponent));
 }
 
 VISPLAY_INLINE float CompactMoments::second_at(std::size_t i) const {
-  const int base = second_exponents.at(i / adamw_detail::compact_block) << 23;
-  return adamw_detail::decode_second<float>(std::int32_t(second.at(i)), base);
+  using namespace adamw_detail;
+  const std::int32_t exponent = second_exponents.at(i / compact_block);
+  return second_of(second.at(i), grain_of<float>(exponent));
 }
 
 VISPLAY_INLINE double gradient_norm(std::span<const AdamWTensor> tensors, ThreadPool& pool) {

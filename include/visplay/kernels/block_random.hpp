@@ -1,7 +1,7 @@
-// The random bits of compact AdamW: 32 for each element of a block of 128, the same on every level and
-// device. Sixteen numbers of Philox 4x32-10 (core/rng.hpp) a block, each the beginning of a xorshift
-// sequence (Marsaglia, "Xorshift RNGs", 2003) that eight elements take one after the other. Every
-// element's bits are uniform, since each step is one to one; what its neighbours get is unrelated.
+// The random bits of compact AdamW: a word of 32 for each two neighbours of a tensor, the same on every
+// level and device. Sixteen numbers of Philox 4x32-10 (core/rng.hpp) a group of 512 elements, each the
+// beginning of a xorshift sequence (Marsaglia, "Xorshift RNGs", 2003) of sixteen words. Every word is
+// uniform, since each step is one to one; what its neighbours get is unrelated.
 #pragma once
 
 #include <visplay/core/macros.hpp>
@@ -13,7 +13,8 @@
 
 namespace visplay {
 
-constexpr int random_sequences = 16;  // of a block
+constexpr int random_sequences = 16;                 // of a group
+constexpr int random_words = 16 * random_sequences;  // of a group
 
 /// U: std::uint32_t or a vector of them.
 template <class U>
@@ -24,18 +25,18 @@ VISPLAY_HD constexpr U next_random(U x) {
   return x;
 }
 
-/// Element e takes number 2 (e / 32) + e % 2 of sequence e % 32 / 2: two neighbours, which are one
-/// word of bfloat16, differ by a step. The sequences of two blocks are the words of eight counters.
-VISPLAY_HD constexpr std::uint32_t block_random(std::uint64_t block,
-                                                std::array<std::uint32_t, 2> stream,
-                                                std::uint64_t key, int e) {
-  const int sequence = e % 32 / 2;
-  const std::uint64_t counter = block / 2 * 8 + std::uint64_t(sequence / 2);
+/// Word w of a group is number w / 16 of sequence w % 16. Sequences 2 i + j and 8 + 2 i + j begin with
+/// words j and 2 + j of the group's counter i, for j in {0, 1}.
+VISPLAY_HD constexpr std::uint32_t random_word(std::uint64_t group,
+                                               std::array<std::uint32_t, 2> stream,
+                                               std::uint64_t key, int w) {
+  const int sequence = w % random_sequences;
+  const std::uint64_t counter = group * 4 + std::uint64_t(sequence % 8 / 2);
   const auto words =
       philox_4x32_10({std::uint32_t(counter), std::uint32_t(counter >> 32), stream[0], stream[1]},
                      {std::uint32_t(key), std::uint32_t(key >> 32)});
-  std::uint32_t x = words[std::size_t(block % 2 * 2) + std::size_t(sequence % 2)];
-  for (int step = e / 32 * 2 + e % 2; step > 0; --step) x = next_random(x);
+  std::uint32_t x = words[std::size_t(sequence / 8 * 2 + sequence % 2)];
+  for (int step = w / random_sequences; step > 0; --step) x = next_random(x);
   return x;
 }
 

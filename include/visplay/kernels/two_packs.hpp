@@ -3,6 +3,7 @@
 // instructions than widening each half, and the order of a sum does not care.
 #pragma once
 
+#include <visplay/kernels/halves.hpp>
 #include <visplay/kernels/lanes.hpp>
 #include <visplay/kernels/narrow_lanes.hpp>
 
@@ -25,14 +26,14 @@ inline void store_two(Number* to, const Pack::Lanes& a, const Pack::Lanes& b) {
 }
 
 inline void load_two(const BFloat16* from, Pack::Lanes& a, Pack::Lanes& b) {
-  PackIntegers words;
-  std::memcpy(&words, from, sizeof words);
-  a = std::bit_cast<Pack::Lanes>(words << 16), b = std::bit_cast<Pack::Lanes>(words & -65536);
+  Halves halves;
+  std::memcpy(&halves, from, sizeof halves);
+  split_upper(halves, a, b);
 }
 /// The upper halves; the lower ones are cut off.
 inline void store_two_upper(BFloat16* to, const PackIntegers& a, const PackIntegers& b) {
-  const PackIntegers words = ((a >> 16) & 0xFFFF) | (b & -65536);
-  std::memcpy(static_cast<void*>(to), &words, sizeof words);
+  const Halves halves = join_upper(a, b);
+  std::memcpy(static_cast<void*>(to), &halves, sizeof halves);
 }
 /// Rounded to nearest even; a NaN may become infinite.
 inline void store_two(BFloat16* to, const Pack::Lanes& a, const Pack::Lanes& b) {
@@ -41,18 +42,6 @@ inline void store_two(BFloat16* to, const Pack::Lanes& a, const Pack::Lanes& b) 
     return PackIntegers(bits + 0x7FFF + ((bits >> 16) & 1));
   };
   store_two_upper(to, rounded(a), rounded(b));
-}
-
-inline void load_two(const std::uint8_t* from, PackIntegers& a, PackIntegers& b) {
-  NarrowLanes halves;
-  std::memcpy(&halves, from, sizeof halves);
-  const PackIntegers words = widen(halves);
-  a = words & 0xFF, b = words >> 8;
-}
-/// Integers in [0, 255].
-inline void store_two(std::uint8_t* to, const PackIntegers& a, const PackIntegers& b) {
-  const auto halves = __builtin_convertvector(a | (b << 8), NarrowLanes);
-  std::memcpy(to, &halves, sizeof halves);
 }
 
 /// Asks for the lines of `bytes` a page of memory further on, where the processor's own guesses end.

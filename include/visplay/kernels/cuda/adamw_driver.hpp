@@ -5,6 +5,7 @@
 #include <visplay/kernels/adamw.hpp>
 #include <visplay/kernels/cuda/adamw_kernel.hpp>
 #include <visplay/kernels/cuda/batch.hpp>
+#include <visplay/kernels/cuda/compact_adamw_kernel.hpp>
 #include <visplay/kernels/cuda/executor.hpp>
 
 #include <cstddef>
@@ -26,7 +27,7 @@ namespace adamw_driver_detail {
 
 inline AdamWKernel kernel_of(const AdamWTensor& t, std::size_t, const AdamWStep& step,
                              const GradientClip& clip) {
-  return {.factors = adamw_detail::factors_of(step, 0, t.weight_decay),
+  return {.factors = adamw_detail::factors_of(step, t.weight_decay),
           .clip = clip,
           .weights = view_of(t.weights),
           .gradients = view_of(t.gradients),
@@ -36,7 +37,7 @@ inline AdamWKernel kernel_of(const AdamWTensor& t, std::size_t, const AdamWStep&
 
 inline CompactAdamWKernel kernel_of(const CompactAdamWTensor& t, std::size_t index,
                                     const AdamWStep& step, const GradientClip& clip) {
-  return {.factors = adamw_detail::factors_of(step, 0, t.weight_decay),
+  return {.factors = adamw_detail::factors_of(step, t.weight_decay),
           .clip = clip,
           .weights = view_of(t.weights),
           .gradients = view_of(t.gradients),

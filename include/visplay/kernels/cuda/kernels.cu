@@ -1,6 +1,7 @@
 // The kernels of kernels/cuda as a GPU runs them: nvcc compiles this file, with neither libtorch nor
 // fmt in it. tests/kernels/check_cuda.py holds the registers that each takes.
 #include <visplay/kernels/cuda/batch.hpp>
+#include <visplay/kernels/cuda/compact_adamw_kernel.hpp>
 #include <visplay/kernels/cuda/launch_kernel.cuh>
 #include <visplay/kernels/cuda/linear_log_probs_kernel.hpp>
 #include <visplay/kernels/cuda/log_probs_kernel.hpp>

@@ -1,0 +1,165 @@
+// The CUDA side of compact AdamW (kernels/adamw.hpp). Formulas and random numbers are those of the CPU.
+#pragma once
+
+#include <visplay/core/bfloat16.hpp>
+#include <visplay/kernels/adamw_formula.hpp>
+#include <visplay/kernels/block_random.hpp>
+#include <visplay/kernels/cuda/adamw_kernel.hpp>
+#include <visplay/kernels/cuda/block.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace visplay {
+
+/// The compact form of tensor number `stream[0]` at step `stream[1]`. A thread does eight neighbours, half
+/// a warp a block of moments, whose exponents it finds by shuffles.
+struct CompactAdamWKernel {
+  static constexpr int threads = 128;
+  static constexpr int each = 8;  ///< elements a thread
+  static constexpr std::size_t block_elements = std::size_t(threads * each);
+  static_assert(adamw_detail::compact_block == 16 * each);
+
+  adamw_detail::AdamWFactors factors;  ///< without clipping
+  GradientClip clip{};
+  GlobalView<BFloat16> weights{};                                  ///< [n]
+  GlobalView<const BFloat16> gradients{};                          ///< [n], or none: zero
+  GlobalView<std::uint8_t> first{}, second{};                      ///< [n]
+  GlobalView<std::uint8_t> first_exponents{}, second_exponents{};  ///< [blocks of moments]
+  std::uint32_t stream[2] = {};
+  std::uint64_t key = 0;
+
+  [[nodiscard]] std::size_t blocks() const { return blocks_for(weights.count, block_elements); }
+  template <Block B>
+  VISPLAY_DEVICE void operator()(B& block) const {
+    const float scale = clip.scale(block);
+    if (scale < 0) return;
+    const adamw_detail::AdamWFactors f = clipped(factors, scale);
+    Elements x;
+    x.begin = std::size_t(block.index()) * block_elements + std::size_t(block.thread() * each);
+    const std::size_t left = x.begin < weights.count ? weights.count - x.begin : 0;
+    x.count = left < each ? int(left) : each;
+    if (x.count > 0) read(block, x);
+    const Exponents next = next_exponents(block, f, x);
+    block.sync_warp();  // all have read the exponents that one of them overwrites
+    if (x.count > 0) update(block, f, x, next);
+  }
+
+ private:
+  struct Exponents {
+    std::int32_t first = 0, second = 0;
+  };
+  /// Of one thread; those beyond `count` are zero.
+  struct Elements {
+    std::size_t begin = 0;
+    int count = 0;
+    Vector<BFloat16, each> g{};
+    Vector<std::uint8_t, each> m{}, v{};
+    Exponents exponents;
+    [[nodiscard]] VISPLAY_DEVICE std::size_t moments() const {
+      return begin / adamw_detail::compact_block;
+    }
+  };
+
+  template <class T>
+  VISPLAY_DEVICE static bool whole(const GlobalView<T>& view, const Elements& x) {
+    return x.count == each &&
+           reinterpret_cast<std::uintptr_t>(view.data + x.begin) % (each * sizeof(T)) == 0;
+  }
+  template <class T, Block B>
+  VISPLAY_DEVICE static auto load(B& block, const GlobalView<T>& view, const Elements& x) {
+    if (whole(view, x)) return block.template read_vector<each>(view, x.begin);
+    Vector<std::remove_const_t<T>, each> some{};
+    VISPLAY_UNROLL
+    for (int k = 0; k < each; ++k)
+      if (k < x.count) some.at[k] = block.read(view, x.begin + std::size_t(k));
+    return some;
+  }
+  template <class T, Block B>
+  VISPLAY_DEVICE static void store(B& block, const GlobalView<T>& view, const Elements& x,
+                                   const Vector<T, each>& some) {
+    if (whole(view, x)) return block.write_vector(view, x.begin, some);
+    VISPLAY_UNROLL
+    for (int k = 0; k < each; ++k)
+      if (k < x.count) block.write(view, x.begin + std::size_t(k), some.at[k]);
+  }
+
+  template <Block B>
+  VISPLAY_DEVICE void read(B& block, Elements& x) const {
+    x.exponents.first = std::int32_t(block.read(first_exponents, x.moments()));
+    x.exponents.second = std::int32_t(block.read(second_exponents, x.moments()));
+    x.m = load(block, first, x), x.v = load(block, second, x);
+    if (gradients.count > 0) x.g = load(block, gradients, x);
+  }
+
+  /// All threads call it: the largest of a block's 128 gradients and codes, and what they would make of the
+  /// moments together.
+  template <Block B>
+  VISPLAY_DEVICE static Exponents next_exponents(B& block, const adamw_detail::AdamWFactors& f,
+                                                 const Elements& x) {
+    using namespace adamw_detail;
+    std::int32_t g = 0, m = 0, v = 0;
+    VISPLAY_UNROLL
+    for (int k = 0; k < each; ++k) {
+      g = Larger{}(g, std::int32_t(x.g.at[k].bits & 0x7FFF));
+      m = Larger{}(m, std::int32_t(x.m.at[k] & 0x7F));
+      v = Larger{}(v, std::int32_t(x.v.at[k]));
+    }
+    for (int mask = 8; mask > 0; mask /= 2) {
+      g = Larger{}(g, block.shuffle_xor(g, mask));
+      m = Larger{}(m, block.shuffle_xor(m, mask));
+      v = Larger{}(v, block.shuffle_xor(v, mask));
+    }
+    const auto gradient = bits_as<float>(g << 16);
+    const float first = next_first(
+        f, first_of(std::uint8_t(m), f.beta1 * grain_of<float>(x.exponents.first)), gradient);
+    const float second = next_second(
+        f, second_of(std::uint8_t(v), f.beta2 * grain_of<float>(x.exponents.second)), gradient);
+    return {first_exponent(bits_as<std::int32_t>(first)),
+            second_exponent(bits_as<std::int32_t>(second))};
+  }
+
+  template <Block B>
+  VISPLAY_DEVICE void update(B& block, const adamw_detail::AdamWFactors& f, Elements& x,
+                             const Exponents& next) const {
+    using namespace adamw_detail;
+    constexpr int group_blocks = 2 * random_words / int(compact_block);
+    const std::size_t group = x.moments() / group_blocks;
+    const int word = int(x.begin % (2 * random_words)) / 2;
+    const float first_grain = f.beta1 * grain_of<float>(x.exponents.first);
+    const float second_grain = f.beta2 * grain_of<float>(x.exponents.second);
+    const auto first_inverse = inverse_grain_of<float>(next.first);
+    const auto second_inverse = inverse_grain_of<float>(next.second);
+    Vector<BFloat16, each> w = load(block, weights, x);
+    std::uint32_t random = 0;
+    VISPLAY_UNROLL
+    for (int k = 0; k < each; ++k) {
+      if (k >= x.count) continue;
+      if (k % 2 == 0) random = random_word(group, {stream[0], stream[1]}, key, word + k / 2);
+      const float g = float(x.g.at[k]);
+      const float m = next_first(f, first_of(x.m.at[k], first_grain), g);
+      const float v = next_second(f, second_of(x.v.at[k], second_grain), g);
+      const float weight = next_weight(f, float(w.at[k]), m, sqrtf(v));
+      const auto bits =
+          k % 2 == 0 ? bits_of_even<std::int32_t>(random) : bits_of_odd<std::int32_t>(random);
+      const auto upper = [](std::int32_t whole) { return std::uint32_t(whole) >> 16; };
+      w.at[k].bits = std::uint16_t(upper(round_to_bfloat16(weight, bits.weight)));
+      const auto first_upper = upper(encode_first(m, first_inverse, bits.first));
+      const auto second_upper = upper(encode_second(v, second_inverse, bits.second));
+      const std::int32_t code = narrow_second(std::int32_t(second_upper));
+      x.m.at[k] = std::uint8_t(narrow_first(std::int32_t(first_upper)));
+      x.v.at[k] = std::uint8_t(code < 0 ? 0 : code > 255 ? 255 : code);
+    }
+    store(block, weights, x, w);
+    store(block, first, x, x.m);
+    store(block, second, x, x.v);
+    if (block.thread() % 16 == 0) {
+      block.write(first_exponents, x.moments(), std::uint8_t(next.first));
+      block.write(second_exponents, x.moments(), std::uint8_t(next.second));
+    }
+  }
+};
+
+}  // namespace visplay
