@@ -177,7 +177,10 @@ set(VISPLAY_CORE_HEADERS
     kernels/cuda/launch.hpp
     kernels/cuda/linear_log_probs_driver.hpp
     kernels/cuda/linear_log_probs_kernel.hpp
+    kernels/cuda/linear_log_probs_slopes.hpp
+    kernels/cuda/linear_log_probs_space.hpp
     kernels/cuda/log_probs_kernel.hpp
+    kernels/cuda/logits_chunk.hpp
     kernels/cuda/memory_cell.hpp
     kernels/cuda/objective_columns.hpp
     kernels/cuda/objective_driver.hpp
@@ -190,6 +193,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/cuda/top_logits.hpp
     kernels/float_matrix.hpp
     kernels/halves.hpp
+    kernels/kept_logit.hpp
     kernels/lanes.hpp
     kernels/largest.hpp
     kernels/linear_log_probs.hpp

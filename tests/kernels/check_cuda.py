@@ -87,6 +87,8 @@ def name_of(symbol: str) -> str:
     for word in ("visplay::", "cuda::"):
         name = name.replace(word, "")
     name = re.sub(r"^Batch<(.*?) ?>$", r"\1", name.strip()).replace(", false>", ">").replace(", true>", ", top k>")
+    name = name.replace("HeadSumsKernel<false>", "HeadSumsKernel").replace("HeadSumsKernel<true>", "HeadSumsKernel<keeps>")
+    name = name.replace(", LogitsChunk<float const>", "")
     name = re.sub(r"DeviceObjective<(\w+), K3, NoCorrection>", r"\1", name)
     return re.sub(r"DeviceObjective<(\w+), K3, (\w+)>", r"\1, \2", name).replace(" >", ">").strip()
 

@@ -173,13 +173,23 @@ void time_head(Report& report, cuda::Stream& stream) {
     cuda::linear_log_probs(
         in, {.log_probs = log_prob, .top_k = 20, .top_log_probs = top, .top_ids = ids}, stream);
   });
+  const LinearLogProbsGradient gradient{writable(matrix(hidden_gradient.data(), n, depth)),
+                                        writable(matrix(head_gradient.data(), vocabulary, depth))};
   for (const std::int64_t chunk : {1024, 2048, 4096})
     report.time("linear_log_probs_backward / " + std::to_string(chunk), 3 * work, "TFLOP/s", [&] {
-      cuda::linear_log_probs_backward(in, log_sums, entropy, {.log_probs = by},
-                                      {writable(matrix(hidden_gradient.data(), n, depth)),
-                                       writable(matrix(head_gradient.data(), vocabulary, depth))},
-                                      stream, chunk);
+      cuda::linear_log_probs_backward(in, log_sums, entropy, {.log_probs = by}, gradient, stream,
+                                      {}, chunk);
     });
+  OnDevice<std::byte> kept(linear_log_probs_kept_bytes(n, vocabulary, FloatType::bfloat16));
+  report.time("linear_log_probs, all logits kept", work, "TFLOP/s", [&] {
+    cuda::linear_log_probs(
+        in, {.log_probs = log_prob, .entropy = entropy, .log_sums = log_sums, .kept = kept},
+        stream);
+  });
+  report.time("linear_log_probs_backward, all logits kept", 2 * work, "TFLOP/s", [&] {
+    cuda::linear_log_probs_backward(in, log_sums, entropy, {.log_probs = by}, gradient, stream,
+                                    kept);
+  });
 }
 
 void time_adamw(Report& report, cuda::Stream& stream) {

@@ -2,6 +2,7 @@
 #include <visplay/core/rng.hpp>
 #include <visplay/kernels/cuda/host_executor.hpp>
 #include <visplay/kernels/cuda/linear_log_probs_driver.hpp>
+#include <visplay/kernels/kept_logit.hpp>
 #include <visplay/kernels/linear_log_probs.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -64,17 +65,23 @@ Results by_cpu(const Example& e) {
   return results;
 }
 
-Results by_cuda(const Example& e, std::int64_t chunk, std::uint64_t seed = 1) {
+Results by_cuda(const Example& e, std::int64_t chunk, auto& executor,
+                std::span<std::byte> kept = {}) {
   Results results(e);
-  cuda::HostExecutor executor(seed);
   const cuda::HeadPlan plan{e.input(), chunk};
   const auto gradient = results.gradient();
   const std::size_t bytes = cuda::HeadSpace(cuda::Area(), plan, gradient).bytes;
   const cuda::HeadSpace space(cuda::Area(executor.space(bytes)), plan, gradient);
+  LinearLogProbsOutput output = results.output();
+  output.kept = kept;
   cuda::linear_log_probs_with_gradient(
-      executor, plan, results.output(), [&](auto, auto) { return e.coefficients(); }, gradient,
-      space, [](const auto&) {});
+      executor, plan, output, [&](auto, auto) { return e.coefficients(); }, gradient, space,
+      [](const auto&) {});
   return results;
+}
+Results by_cuda(const Example& e, std::int64_t chunk, std::uint64_t seed = 1) {
+  cuda::HostExecutor executor(seed);
+  return by_cuda(e, chunk, executor);
 }
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
@@ -193,6 +200,114 @@ TEST_CASE("CUDA's fused head: a chunk may be out of reach of the one before, in 
     CHECK(std::abs(results.entropy[3]) < 1e-6f);
     CHECK(std::abs(results.sum_squares[4] - 1) < 1e-6f);
   }
+}
+
+namespace {
+
+struct CountingExecutor : cuda::HostExecutor {
+  using HostExecutor::HostExecutor;
+  int products = 0;
+
+  void product(const ProductOperand& left, const ProductOperand& right,
+               const MutableFloatMatrix& out, bool adds,
+               const cuda::ProductFactor* factor = nullptr) {
+    ++products;
+    HostExecutor::product(left, right, out, adds, factor);
+  }
+};
+
+constexpr std::byte untouched{0xFF};  // NaN in every type
+
+}  // namespace
+
+TEST_CASE("CUDA's fused head does not compute again what it kept") {
+  constexpr std::int64_t chunk = 64;
+  constexpr int chunks = 5;
+  for (const FloatType type : {FloatType::bfloat16, FloatType::float16, FloatType::float32}) {
+    const Example example{.type = type};
+    const std::size_t of_chunk = tokens * chunk * (type == FloatType::bfloat16 ? 2 : 4) +
+                                 (type == FloatType::bfloat16 ? tokens * 4 + 12 : 0);
+    const Results cpu = by_cpu(example), none = by_cuda(example, chunk);
+    for (const int whole : {0, 1, 3, chunks}) {
+      INFO(name_of(type) << ", room for " << whole << " chunks");
+      // Not aligned, and a byte short of one more.
+      std::vector<std::byte> memory(16 + std::size_t(whole + 1) * of_chunk + 32, untouched);
+      const std::size_t beside =
+          16 - reinterpret_cast<std::uintptr_t>(memory.data()) % 16 + 1;  // 15 to the next vector
+      const std::size_t room = 15 + std::size_t(whole + 1) * of_chunk - 1;
+      CountingExecutor executor(1);
+      const Results kept =
+          by_cuda(example, chunk, executor, std::span(memory).subspan(beside, room));
+      CHECK(executor.products == 4 * chunks - std::min(whole, chunks));
+      for (std::size_t i = 0; i < memory.size(); ++i)
+        if (i < beside || i >= beside + room) REQUIRE(memory[i] == untouched);
+      if (type == FloatType::bfloat16) {
+        check_same(kept, cpu, 1. / 128);
+        CHECK((kept.head.bytes != none.head.bytes) == (whole > 0));  // the codes were used
+      } else {
+        CHECK(kept.head.bytes == none.head.bytes);
+        CHECK(kept.hidden.bytes == none.hidden.bytes);
+      }
+      CHECK(kept.log_probs == none.log_probs);
+    }
+  }
+}
+
+TEST_CASE(
+    "the code of a kept logit is within half a step, 3.4e-4 of a probability, and ends at 2^-64") {
+  CHECK(KeptLogit::code_of(0) == 0);
+  CHECK(KeptLogit::code_of(1e-6f) == 0);  // the largest, off by a rounding
+  Rng rng(5);
+  for (int i = 0; i < 10000; ++i) {
+    const auto y = float(-63.99 * rng.uniform());
+    const float back = KeptLogit::below_of(KeptLogit::code_of(y));
+    REQUIRE(std::abs(std::exp2(double(back) - double(y)) - 1) < 3.4e-4);
+  }
+  for (const float y : {-64.f, -1e4f, -INFINITY, NAN})
+    CHECK(KeptLogit::below_of(KeptLogit::code_of(y)) == -65535.f / 1024);
+}
+
+TEST_CASE(
+    "CUDA's fused head: kept codes move a probability by one rounding at most, the largest not") {
+  Example example{.type = FloatType::bfloat16, .has_entropy = false, .spread = 8};
+  example.gradient_type = FloatType::float32;
+  // Slopes are -p: with hidden states that are unit vectors the head's gradient shows them.
+  example.targets = {0, 1, 2, 3, 4};
+  example.by_log_prob.assign(tokens, 1.f);
+  Values unit(FloatType::bfloat16, tokens, depth);
+  for (std::int64_t t = 0; t < tokens; ++t)
+    for (std::int64_t c = 0; c < depth; ++c) unit.set(t, c, t == c ? 4.f : 0.f);
+  example.hidden = unit;
+  std::vector<std::byte> memory(
+      linear_log_probs_kept_bytes(tokens, vocabulary, FloatType::bfloat16), untouched);
+  cuda::HostExecutor executor(1);
+  const Results none = by_cuda(example, 0), kept = by_cuda(example, 0, executor, memory);
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    std::int64_t largest = tokens;
+    for (std::int64_t v = tokens; v < vocabulary; ++v) {
+      const double p = none.head(v, t), q = kept.head(v, t);
+      REQUIRE(std::abs(q - p) <= 0x1p-7 * std::abs(p) + 1e-19);
+      if (p < none.head(largest, t)) largest = v;
+    }
+    CHECK(kept.head(largest, t) == none.head(largest, t));
+  }
+}
+
+TEST_CASE("CUDA's fused head: what keeps all logits on the CPU does so here") {
+  for (const FloatType type : {FloatType::bfloat16, FloatType::float16, FloatType::float32})
+    for (const std::int64_t n : {1, 5, 31, 32, 33, 1000, 8192, 70000})
+      for (const std::int64_t v : {1, 7, 31, 32, 33, 255, 257, 511, 16385, 151936})
+        for (const std::int64_t chunk : {0, 256, 264}) {
+          INFO(name_of(type) << ' ' << n << " x " << v << ", chunks of " << chunk);
+          const cuda::HeadPlan plan{
+              {.hidden = {nullptr, type, n, 8, 8}, .head = {nullptr, type, v, 8, 8}, .targets = {}},
+              chunk};
+          // Memory that nobody touches, one byte off a vector.
+          const std::span<std::byte> memory(reinterpret_cast<std::byte*>(std::uintptr_t(0x10001)),
+                                            linear_log_probs_kept_bytes(n, v, type));
+          const std::int64_t last = (v - 1) / plan.rows() * plan.rows();
+          CHECK(cuda::HeadKept<std::byte>(memory, plan).has({last, v - last}));
+        }
 }
 
 namespace {

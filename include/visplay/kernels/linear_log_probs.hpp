@@ -51,7 +51,7 @@ struct LinearLogProbsOutput {
   std::span<float> top_log_probs{};   ///< [N, top_k], largest first; at a tie the lower id
   std::span<std::int32_t> top_ids{};  ///< [N, top_k]
   /// Room for logits that the backward pass then does not compute again, of any size: more is faster, up
-  /// to linear_log_probs_kept_bytes. The backward pass takes it as it was left. CUDA leaves it alone.
+  /// to linear_log_probs_kept_bytes. The backward pass takes it as it was left.
   std::span<std::byte> kept{};
 };
 

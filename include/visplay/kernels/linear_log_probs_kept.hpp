@@ -2,13 +2,12 @@
 // them again: of the first rows of the head and all tokens, as many as the caller's memory holds.
 //
 // [rows of the head / work_rows][panels of tokens] tiles. float32 and float16: each tile as the product
-// left it, so the gradient has the same bits as without. bfloat16: 16 bits a logit, how far it is below
-// the largest that its token had met, in steps of 2^-10 of y (log_probs_formula.hpp) down to 2^-64 of that
-// one's probability. That is an error of at most 3.4e-4 of a probability, a sixth of the rounding of its
-// gradient to bfloat16, and none of the largest.
+// left it, so the gradient has the same bits as without. bfloat16: a KeptLogit each, from the largest that
+// its token had met.
 #pragma once
 
 #include <visplay/core/bfloat16.hpp>
+#include <visplay/kernels/kept_logit.hpp>
 #include <visplay/kernels/linear_log_probs_plan.hpp>
 #include <visplay/kernels/power_of_two.hpp>
 #include <visplay/kernels/product_parts.hpp>
@@ -32,7 +31,6 @@ struct KeptTile {
   static constexpr std::ptrdiff_t row_bytes = columns * (narrow ? 2 : 4),
                                   offset_bytes = narrow ? columns * 4 : 0,
                                   bytes = work_rows * row_bytes + offset_bytes;
-  static constexpr float steps = 1024, most = 65535;
 
   Byte* memory = nullptr;
 
@@ -41,8 +39,8 @@ struct KeptTile {
     Byte* to = memory + row * row_bytes;
     if constexpr (narrow) {
       const auto steps_of = [](const Lanes& y) {
-        const Lanes rounded = multiply_add(y, Lanes{} - steps, Lanes{} + 0.5f);
-        return __builtin_convertvector(smaller(Lanes{} + most, rounded), PackIntegers);
+        const Lanes rounded = multiply_add(y, Lanes{} - KeptLogit::steps, Lanes{} + 0.5f);
+        return __builtin_convertvector(smaller(Lanes{} + KeptLogit::most, rounded), PackIntegers);
       };
       const PackIntegers words = (steps_of(below.a) & 0xFFFF) | (steps_of(below.b) << 16);
       std::memcpy(to, &words, sizeof words);
@@ -64,7 +62,7 @@ struct KeptTile {
       PackBits words;
       std::memcpy(&words, memory + row * row_bytes, sizeof words);
       const auto y_of = [](const Lanes& from, const PackBits& below) {
-        return from - __builtin_convertvector(PackIntegers(below), Lanes) * (1 / steps);
+        return from - __builtin_convertvector(PackIntegers(below), Lanes) * (1 / KeptLogit::steps);
       };
       store(room + row * columns, Pack(y_of(offset.a, words & 0xFFFFu)));
       store(room + row * columns + Pack::lanes, Pack(y_of(offset.b, words >> 16)));

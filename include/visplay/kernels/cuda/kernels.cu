@@ -4,6 +4,7 @@
 #include <visplay/kernels/cuda/compact_adamw_kernel.hpp>
 #include <visplay/kernels/cuda/launch_kernel.cuh>
 #include <visplay/kernels/cuda/linear_log_probs_kernel.hpp>
+#include <visplay/kernels/cuda/linear_log_probs_slopes.hpp>
 #include <visplay/kernels/cuda/log_probs_kernel.hpp>
 #include <visplay/loss/log_prob_losses.hpp>
 #include <visplay/loss/ratio_losses.hpp>
@@ -20,7 +21,8 @@ VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<float>)
 VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<BFloat16>)
 VISPLAY_CUDA_KERNEL(LogProbsBackwardKernel<Float16>)
 
-VISPLAY_CUDA_KERNEL(HeadSumsKernel)
+VISPLAY_CUDA_KERNEL(HeadSumsKernel<>)
+VISPLAY_CUDA_KERNEL(HeadSumsKernel<true>)
 VISPLAY_CUDA_KERNEL(HeadTopKernel)
 VISPLAY_CUDA_KERNEL(HeadResultsKernel)
 VISPLAY_CUDA_KERNEL(HeadTopResultsKernel)
@@ -29,6 +31,7 @@ VISPLAY_CUDA_KERNEL(HeadScaleKernel)
 VISPLAY_CUDA_KERNEL(HeadSlopesKernel<float>)
 VISPLAY_CUDA_KERNEL(HeadSlopesKernel<BFloat16>)
 VISPLAY_CUDA_KERNEL(HeadSlopesKernel<Float16>)
+VISPLAY_CUDA_KERNEL(HeadSlopesKernel<BFloat16, KeptChunk>)
 VISPLAY_CUDA_KERNEL(RoundKernel<BFloat16>)
 VISPLAY_CUDA_KERNEL(RoundKernel<Float16>)
 

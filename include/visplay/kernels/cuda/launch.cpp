@@ -183,7 +183,7 @@ void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const
                                std::span<const float> entropy,
                                const LinearLogProbsCoefficients& coefficients,
                                const LinearLogProbsGradient& gradient, Stream& stream,
-                               std::int64_t chunk) {
+                               std::span<const std::byte> kept, std::int64_t chunk) {
   const HeadPlan plan = checked_plan(input, chunk, 0);
   linear_log_probs_detail::check_backward(input, log_sums.size(), entropy.size(), coefficients,
                                           gradient);
@@ -192,7 +192,7 @@ void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const
   const Stream::Space memory(stream, HeadSpace(Area(), plan, gradient).bytes);
   DeviceExecutor executor(stream, "linear_log_probs_backward");
   linear_log_probs_backward(executor, plan, log_sums, entropy, coefficients, gradient,
-                            HeadSpace(Area(memory.data()), plan, gradient));
+                            HeadSpace(Area(memory.data()), plan, gradient), kept);
 }
 
 void linear_log_probs_with_gradient(const LinearLogProbsInput& input,

@@ -53,7 +53,8 @@ void log_probs_backward(const LogitsView<BFloat16>& logits, std::span<const std:
 void log_probs_backward(const LogitsView<Float16>& logits, std::span<const std::int64_t> targets,
                         float temperature, const LogProbGradients& gradients, Stream& stream);
 
-/// As kernels/linear_log_probs.hpp; no logits are kept. The head's gradient is float32 or of the head's
+/// As kernels/linear_log_probs.hpp. Logits are kept by whole chunks: give the backward pass the same `chunk`.
+/// All of them take linear_log_probs_kept_bytes (with chunks of 256 rows or more), too. The head's gradient is float32 or of the head's
 /// type. For that, hidden states must be finite, also those of ignored tokens. In float16 gradients of logits
 /// are scaled by a power of two: they have 11 bits down to 2^-28 of the call's largest, and end at 2^-39.
 /// linear_log_probs_driver.hpp says how it goes and what work space it takes.
@@ -64,7 +65,7 @@ void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const
                                std::span<const float> entropy,
                                const LinearLogProbsCoefficients& coefficients,
                                const LinearLogProbsGradient& gradient, Stream& stream,
-                               std::int64_t chunk = 0);
+                               std::span<const std::byte> kept = {}, std::int64_t chunk = 0);
 /// `coefficients_of` is called once, before the forward pass has run: what it does with log-probs and
 /// entropies has to be on the same stream, such as cuda::evaluate. Coefficients of a wrong size throw Error
 /// once the forward pass has been asked for.
