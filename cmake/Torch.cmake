@@ -1,8 +1,9 @@
 # visplay::libtorch: the C++ half of the PyPI wheel `torch`, without its Python half.
 #
-# The wheel's own find_package(Torch) asks for a CUDA toolkit even for CPU work, so it is used only
-# when VISPLAY_CUDA is on. The wheel carries a fmt newer than the system's: its include folder comes
-# last (-idirafter), so that every unit sees the system's fmt.
+# The wheel's own find_package(Torch) asks for a CUDA toolkit even for CPU work, and adds processors of its
+# own choice to the flags of every CUDA unit, some of which nvcc 13 does not know: it is not used. The wheel
+# carries a fmt newer than the system's: its include folder comes last (-idirafter), so that every unit
+# sees the system's fmt.
 include_guard()
 
 # The first torch package with headers among: the given folder, .deps/venv, the active Python's.
@@ -35,28 +36,22 @@ if(NOT TARGET visplay::libtorch)
   add_library(visplay::libtorch INTERFACE IMPORTED GLOBAL)
   target_compile_options(visplay::libtorch INTERFACE
                          "SHELL:-idirafter \"${VISPLAY_TORCH_FOUND_DIR}/include\"")
-  if(VISPLAY_CUDA)
-    find_package(CUDAToolkit REQUIRED)
-    list(APPEND CMAKE_PREFIX_PATH "${VISPLAY_TORCH_FOUND_DIR}")
-    find_package(Torch REQUIRED)
-    target_link_libraries(visplay::libtorch INTERFACE ${TORCH_LIBRARIES})
-    foreach(name IN ITEMS torch torch_library torch_cpu torch_cuda c10 c10_cuda)
-      if(TARGET ${name})
-        set_property(TARGET ${name} PROPERTY INTERFACE_INCLUDE_DIRECTORIES "")
-      endif()
-    endforeach()
-  else()
-    find_package(Threads REQUIRED)
-    foreach(name IN ITEMS torch_cpu c10)
-      add_library(visplay::libtorch_${name} SHARED IMPORTED GLOBAL)
-      set_target_properties(visplay::libtorch_${name} PROPERTIES IMPORTED_LOCATION
-                            "${VISPLAY_TORCH_FOUND_DIR}/lib/lib${name}.so")
-      target_link_libraries(visplay::libtorch INTERFACE visplay::libtorch_${name})
-    endforeach()
-    # Found when the program starts; at link time nothing looks for them.
-    target_link_options(visplay::libtorch INTERFACE -Wl,--allow-shlib-undefined)
-    target_link_libraries(visplay::libtorch INTERFACE Threads::Threads)
+  find_package(Threads REQUIRED)
+  set(torch_libraries torch_cpu c10)
+  # Needed by name alone: what a GPU's tensors do is registered when they are loaded.
+  if(VISPLAY_CUDA AND EXISTS "${VISPLAY_TORCH_FOUND_DIR}/lib/libtorch_cuda.so")
+    list(PREPEND torch_libraries torch_cuda c10_cuda)
+    target_link_options(visplay::libtorch INTERFACE -Wl,--no-as-needed)
   endif()
+  foreach(name IN LISTS torch_libraries)
+    add_library(visplay::libtorch_${name} SHARED IMPORTED GLOBAL)
+    set_target_properties(visplay::libtorch_${name} PROPERTIES IMPORTED_LOCATION
+                          "${VISPLAY_TORCH_FOUND_DIR}/lib/lib${name}.so")
+    target_link_libraries(visplay::libtorch INTERFACE visplay::libtorch_${name})
+  endforeach()
+  # Found when the program starts; at link time nothing looks for them.
+  target_link_options(visplay::libtorch INTERFACE -Wl,--allow-shlib-undefined)
+  target_link_libraries(visplay::libtorch INTERFACE Threads::Threads)
   # ATen's parallel_for is a template in its headers, and serial in a unit compiled without OpenMP.
   # The wheel brings its own runtime: linking that one keeps a program at one pool of threads.
   find_package(OpenMP COMPONENTS CXX)

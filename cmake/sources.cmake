@@ -335,6 +335,7 @@ set(VISPLAY_TORCH_HEADERS
     tensor/attention.hpp
     tensor/checkpoint.hpp
     tensor/compat.hpp
+    tensor/cuda_call.hpp
     tensor/kernel_call.hpp
     tensor/linear.hpp
     tensor/linear_log_probs.hpp

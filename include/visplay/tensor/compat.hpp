@@ -40,14 +40,8 @@ std::vector<T> to_vector(const at::Tensor& tensor) {
   return {flat.template const_data_ptr<T>(), flat.template const_data_ptr<T>() + flat.numel()};
 }
 
-/// Throws unless the tensor is a contiguous float32 CPU tensor: what the CPU kernels read.
-inline void check_kernel_input(const at::Tensor& t, std::string_view where) {
-  check(t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous(),
-        "{}: expected a contiguous float32 CPU tensor, got {} on {}", where,
-        c10::toString(t.scalar_type()), t.device().str());
-}
-
-/// The same for what kernels read in float32 or bfloat16. @return whether it is bfloat16
+/// Throws unless the tensor is what the CPU kernels read, in float32 or bfloat16. @return whether it is
+/// bfloat16
 inline bool check_mixed_input(const at::Tensor& t, std::string_view where) {
   const auto type = t.scalar_type();
   check(t.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16) && t.is_contiguous(),

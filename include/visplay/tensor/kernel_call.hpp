@@ -5,6 +5,7 @@
 #include <visplay/core/parallel.hpp>
 #include <visplay/kernels/float_matrix.hpp>
 #include <visplay/tensor/compat.hpp>
+#include <visplay/tensor/cuda_call.hpp>
 
 #include <algorithm>
 #include <memory>
@@ -59,8 +60,9 @@ class LentMemory {
 
 inline FloatType float_type_of(const at::Tensor& t) {
   const at::ScalarType type = t.scalar_type();
-  check(t.is_cpu() && (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf),
-        "expected a matrix of float32, bfloat16 or float16 on the CPU, got {} on {}",
+  check((t.is_cpu() || is_on_gpu(t)) &&
+            (type == at::kFloat || type == at::kBFloat16 || type == at::kHalf),
+        "expected a matrix of float32, bfloat16 or float16 where kernels run, got {} on {}",
         c10::toString(type), t.device().str());
   return type == at::kFloat  ? FloatType::float32
          : type == at::kHalf ? FloatType::float16

@@ -6,6 +6,8 @@
 // over all V rows of the head as stored, summed in float32. Both results are differentiable. Logits that
 // find no room in `kept_bytes` of memory are computed again by the backward pass.
 // linear_log_probs_with_gradient() is the one call for those who know the objective: no graph.
+// With VISPLAY_CUDA tensors may be a GPU's: visplay::cuda does the same, asynchronously, on libtorch's
+// current stream.
 #pragma once
 
 #include <visplay/kernels/linear_log_probs.hpp>
@@ -32,9 +34,9 @@ struct LinearLogProbsFunction : torch::autograd::Function<LinearLogProbsFunction
 
 }  // namespace detail
 
-/// @param hidden       [n, D] float32 or bfloat16 on the CPU, after the final norm
+/// @param hidden       [n, D] float32, bfloat16 or float16, after the final norm
 /// @param head         [V, D], of the same type
-/// @param targets      [n] int64, in [0, V); a negative one: the row is ignored, its results are 0
+/// @param targets      [n] int64, in [0, V), which nobody looks at on a GPU; a negative one: the row is ignored, its results are 0
 /// @param temperature  > 0
 /// @param kept_bytes   most memory for logits until the backward pass. More is faster, up to a quarter;
 ///                     in bfloat16 it moves gradients by a sixth of their rounding
@@ -49,6 +51,8 @@ struct LinearLogProbsResult {
 };
 
 /// Forward pass, the objective's coefficients, backward pass. Arguments as above.
+/// @param coefficients_of  on a GPU it is called before the forward pass has run, with memory of the
+///                         device: what it asks for has to be on the same stream
 [[nodiscard]] LinearLogProbsResult linear_log_probs_with_gradient(
     const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
     const CoefficientsOf& coefficients_of, std::int64_t kept_bytes = default_kept_bytes);

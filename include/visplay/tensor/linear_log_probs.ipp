@@ -27,11 +27,32 @@ struct HeadCall {
               0,
               float(temperature)} {}
 
+  /// A number a token.
+  [[nodiscard]] at::Tensor numbers() const {
+    return at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
+  }
   /// Room for logits.
   [[nodiscard]] at::Tensor room(std::int64_t kept_bytes) const {
     if (kept_bytes <= 0) return {};
     const auto all = linear_log_probs_kept_bytes(hidden.size(0), head.size(0), input.hidden.type);
-    return LentMemory::take(std::min(std::size_t(kept_bytes), all));
+    const std::size_t bytes = std::min(std::size_t(kept_bytes), all);
+    if (is_on_gpu(hidden))
+      return at::empty({std::int64_t(bytes)}, hidden.options().dtype(at::kByte));
+    return LentMemory::take(bytes);
+  }
+  /// body(where the kernels run): a pool, or a stream with work space for it.
+  /// @param gradient  that it computes, if any
+  template <class Body>
+  void run(const Body& body,
+           [[maybe_unused]] const LinearLogProbsGradient* gradient = nullptr) const {
+#ifdef VISPLAY_CUDA
+    if (is_on_gpu(hidden)) {
+      const std::size_t bytes = gradient ? cuda::linear_log_probs_bytes(input, *gradient)
+                                         : cuda::linear_log_probs_bytes(input);
+      return GpuStreams::run(hidden.device(), bytes, body);
+    }
+#endif
+    KernelPool::run(body);
   }
 
   at::Tensor hidden, head, targets;
@@ -47,16 +68,15 @@ VISPLAY_INLINE TensorList LinearLogProbsFunction::forward(
     AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
     const at::Tensor& targets, double temperature, std::int64_t kept_bytes) {
   const HeadCall call(hidden, head, targets, temperature);
-  const auto n = hidden.size(0);
-  const auto log_probs = at::empty({n}, at::kFloat), entropy = at::empty({n}, at::kFloat),
-             log_sums = at::empty({n}, at::kFloat), kept = call.room(kept_bytes);
-  KernelPool::run([&](ThreadPool& pool) {
-    visplay::linear_log_probs(call.input,
-                              {.log_probs = span_of(log_probs),
-                               .entropy = span_of(entropy),
-                               .log_sums = span_of(log_sums),
-                               .kept = bytes_of(kept)},
-                              pool);
+  const auto log_probs = call.numbers(), entropy = call.numbers(), log_sums = call.numbers(),
+             kept = call.room(kept_bytes);
+  call.run([&](auto& where) {
+    linear_log_probs(call.input,
+                     LinearLogProbsOutput{.log_probs = span_of(log_probs),
+                                          .entropy = span_of(entropy),
+                                          .log_sums = span_of(log_sums),
+                                          .kept = bytes_of(kept)},
+                     where);
   });
   ctx->save_for_backward({hidden, head, targets, log_sums, entropy.clone(), kept});
   ctx->saved_data["temperature"] = temperature;
@@ -77,21 +97,25 @@ VISPLAY_INLINE TensorList LinearLogProbsFunction::backward(AutogradContext* ctx,
   at::Tensor grad_hidden, grad_head;
   if (ctx->needs_input_grad(0)) grad_hidden = at::empty_like(call.hidden);
   if (ctx->needs_input_grad(1)) grad_head = at::empty_like(call.head);
-  KernelPool::run([&](ThreadPool& pool) {
+  const LinearLogProbsGradient gradient{mutable_matrix_of(grad_hidden),
+                                        mutable_matrix_of(grad_head)};
+  const auto run = [&](auto& where) {
     linear_log_probs_backward(call.input, const_span_of(saved[3]), const_span_of(saved[4]),
-                              {span(by_log_prob), span(by_entropy)},
-                              {mutable_matrix_of(grad_hidden), mutable_matrix_of(grad_head)}, pool,
-                              bytes_of(saved[5]));
-  });
+                              LinearLogProbsCoefficients{span(by_log_prob), span(by_entropy)},
+                              gradient, where, std::span<const std::byte>(bytes_of(saved[5])));
+  };
+  call.run(run, &gradient);
   return {grad_hidden, grad_head, {}, {}, {}};
 }
 
 VISPLAY_INLINE void check_head_call(const at::Tensor& hidden, const at::Tensor& head,
                                     const at::Tensor& targets) {
-  check(hidden.dim() == 2 && head.dim() == 2 && hidden.size(1) == head.size(1) &&
-            targets.dim() == 1 && targets.size(0) == hidden.size(0) &&
-            targets.scalar_type() == at::kLong,
-        "linear_log_probs: expected hidden [n, D], head [V, D] and int64 targets [n]");
+  check(
+      hidden.dim() == 2 && head.dim() == 2 && hidden.size(1) == head.size(1) &&
+          targets.dim() == 1 && targets.size(0) == hidden.size(0) &&
+          targets.scalar_type() == at::kLong && head.device() == hidden.device() &&
+          targets.device() == hidden.device(),
+      "linear_log_probs: expected hidden [n, D], head [V, D] and int64 targets [n] on one device");
 }
 
 }  // namespace detail
@@ -112,21 +136,20 @@ VISPLAY_INLINE LinearLogProbsResult linear_log_probs_with_gradient(
     const CoefficientsOf& coefficients_of, std::int64_t kept_bytes) {
   detail::check_head_call(hidden, head, targets);
   const detail::HeadCall call(hidden, head, targets, temperature);
-  LinearLogProbsResult result{
-      {at::empty({hidden.size(0)}, at::kFloat), at::empty({hidden.size(0)}, at::kFloat)},
-      at::empty_like(call.hidden),
-      at::empty_like(call.head)};
+  const LinearLogProbsResult result{
+      {call.numbers(), call.numbers()}, at::empty_like(call.hidden), at::empty_like(call.head)};
   const at::Tensor kept = call.room(kept_bytes);
-  detail::KernelPool::run([&](ThreadPool& pool) {
-    linear_log_probs_with_gradient(call.input,
-                                   {.log_probs = detail::span_of(result.tokens.log_probs),
-                                    .entropy = detail::span_of(result.tokens.entropy),
-                                    .kept = detail::bytes_of(kept)},
-                                   coefficients_of,
-                                   {detail::mutable_matrix_of(result.hidden_gradient),
-                                    detail::mutable_matrix_of(result.head_gradient)},
-                                   pool);
-  });
+  const LinearLogProbsGradient gradient{detail::mutable_matrix_of(result.hidden_gradient),
+                                        detail::mutable_matrix_of(result.head_gradient)};
+  const auto run = [&](auto& where) {
+    linear_log_probs_with_gradient(
+        call.input,
+        LinearLogProbsOutput{.log_probs = detail::span_of(result.tokens.log_probs),
+                             .entropy = detail::span_of(result.tokens.entropy),
+                             .kept = detail::bytes_of(kept)},
+        coefficients_of, gradient, where);
+  };
+  call.run(run, &gradient);
   return result;
 }
 

@@ -23,7 +23,7 @@ VISPLAY_INLINE at::Tensor ObjectiveFunction::forward(AutogradContext* ctx,
   gradient.entropy = wanted(entropies, by_entropy);
   *report = evaluate(view_of(log_probs), view_of(entropies), gradient);
   ctx->save_for_backward({by_log_prob, by_entropy});
-  return at::scalar_tensor(report->value, at::kFloat);
+  return at::scalar_tensor(report->value, log_probs.options());
 }
 
 VISPLAY_INLINE TensorList ObjectiveFunction::backward(AutogradContext* ctx, TensorList grads) {
@@ -48,11 +48,23 @@ VISPLAY_INLINE ObjectiveLoss objective_loss(const at::Tensor& log_probs, const a
   return result;
 }
 
+VISPLAY_INLINE void check_device(const at::Tensor& log_probs, const at::Tensor& entropy,
+                                 bool is_stream) {
+  for (const at::Tensor& t : {log_probs, entropy})
+    if (t.defined() && is_on_gpu(t) != is_stream)
+      throw Error(fmt::format("objective loss: expected a tensor {}, got one on {}",
+                              is_stream ? "of the stream's GPU" : "on the CPU for a ThreadPool",
+                              t.device().str()));
+}
+
 }  // namespace detail
 
 VISPLAY_INLINE std::span<const float> view_of(const at::Tensor& tensor) {
   if (!tensor.defined()) return {};
-  check_kernel_input(tensor, "objective loss");
+  check((tensor.is_cpu() || detail::is_on_gpu(tensor)) && tensor.scalar_type() == at::kFloat &&
+            tensor.is_contiguous(),
+        "objective loss: expected a contiguous float32 tensor where kernels run, got {} on {}",
+        c10::toString(tensor.scalar_type()), tensor.device().str());
   return {tensor.const_data_ptr<float>(), std::size_t(tensor.numel())};
 }
 
