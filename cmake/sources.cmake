@@ -165,6 +165,7 @@ set(VISPLAY_CORE_HEADERS
     kernels/compact_adamw_pass.hpp
     kernels/cuda/adamw_driver.hpp
     kernels/cuda/adamw_kernel.hpp
+    kernels/cuda/arithmetic.hpp
     kernels/cuda/batch.hpp
     kernels/cuda/block.hpp
     kernels/cuda/compact_adamw_kernel.hpp

@@ -51,11 +51,15 @@ VISPLAY_HD inline F next_second(const AdamWFactors& f, const F& decayed, const F
   const F root = f.second_share * gradient;
   return decayed + root * root;
 }
-/// @param root  of v
+/// What m is divided by. @param root  of v
 template <class F>
-VISPLAY_HD inline F next_weight(const AdamWFactors& f, const F& weight, const F& first,
-                                const F& root) {
-  return f.keep * weight - f.rate * (first / (root * f.root_scale + f.eps));
+VISPLAY_HD inline F divisor_of(const AdamWFactors& f, const F& root) {
+  return root * f.root_scale + f.eps;
+}
+/// @param quotient  m / divisor
+template <class F>
+VISPLAY_HD inline F next_weight(const AdamWFactors& f, const F& weight, const F& quotient) {
+  return f.keep * weight - f.rate * quotient;
 }
 
 /// The random bits of one element's three roundings.

@@ -66,7 +66,7 @@ inline void update_pack(const AdamWFactors& f, const Pack& gradient, Pack& weigh
                         Pack& second) {
   first.v = next_first(f, Lanes(f.beta1 * first.v), gradient.v);
   second.v = next_second(f, Lanes(f.beta2 * second.v), gradient.v);
-  weight.v = next_weight(f, weight.v, first.v, sqrt(second).v);
+  weight.v = next_weight(f, weight.v, first.v / divisor_of(f, sqrt(second).v));
 }
 
 inline void update_floats(const AdamWFactors& f, const FloatStretch& stretch) {

@@ -25,17 +25,22 @@ VISPLAY_HD constexpr U next_random(U x) {
   return x;
 }
 
-/// Word w of a group is number w / 16 of sequence w % 16. Sequences 2 i + j and 8 + 2 i + j begin with
-/// words j and 2 + j of the group's counter i, for j in {0, 1}.
-VISPLAY_HD constexpr std::uint32_t random_word(std::uint64_t group,
-                                               std::array<std::uint32_t, 2> stream,
-                                               std::uint64_t key, int w) {
-  const int sequence = w % random_sequences;
+/// Where sequence s of a group begins: 2 i + j and 8 + 2 i + j with words j and 2 + j of the group's
+/// counter i, for j in {0, 1}.
+VISPLAY_HD constexpr std::uint32_t first_random(std::uint64_t group,
+                                                std::array<std::uint32_t, 2> stream,
+                                                std::uint64_t key, int sequence) {
   const std::uint64_t counter = group * 4 + std::uint64_t(sequence % 8 / 2);
   const auto words =
       philox_4x32_10({std::uint32_t(counter), std::uint32_t(counter >> 32), stream[0], stream[1]},
                      {std::uint32_t(key), std::uint32_t(key >> 32)});
-  std::uint32_t x = words[std::size_t(sequence / 8 * 2 + sequence % 2)];
+  return words[std::size_t(sequence / 8 * 2 + sequence % 2)];
+}
+/// Word w of a group is number w / 16 of sequence w % 16.
+VISPLAY_HD constexpr std::uint32_t random_word(std::uint64_t group,
+                                               std::array<std::uint32_t, 2> stream,
+                                               std::uint64_t key, int w) {
+  std::uint32_t x = first_random(group, stream, key, w % random_sequences);
   for (int step = w / random_sequences; step > 0; --step) x = next_random(x);
   return x;
 }

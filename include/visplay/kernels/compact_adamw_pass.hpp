@@ -165,8 +165,8 @@ inline void end_tile(const AdamWFactors& f, const Group& s, const GroupScales& s
     PackBits& word = sequences[at / half_lanes % sequence_packs];
     const auto even = bits_of_even<PackIntegers>(word), odd = bits_of_odd<PackIntegers>(word);
     word = next_random(word);
-    const Floats weights =
-        next_weight(f, split(load_lanes<Halves>(s.weights + at)), t.first[k], t.root[k]);
+    const Floats weights = next_weight(f, split(load_lanes<Halves>(s.weights + at)),
+                                       t.first[k] / divisor_of(f, t.root[k]));
     m[k] = narrow_first(
         join(encode_first(t.first[k], scales.next_first[block], Integers{even.first, odd.first})));
     v[k] = narrow_second(join(

@@ -130,7 +130,7 @@ struct AdamWKernel {
                                     float& v, float gradient) {
     m = adamw_detail::next_first(f, f.beta1 * m, gradient);
     v = adamw_detail::next_second(f, f.beta2 * v, gradient);
-    weight = adamw_detail::next_weight(f, weight, m, sqrtf(v));
+    weight = adamw_detail::next_weight(f, weight, m / adamw_detail::divisor_of(f, sqrtf(v)));
   }
 };
 

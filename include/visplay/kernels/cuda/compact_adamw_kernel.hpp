@@ -5,22 +5,24 @@
 #include <visplay/kernels/adamw_formula.hpp>
 #include <visplay/kernels/block_random.hpp>
 #include <visplay/kernels/cuda/adamw_kernel.hpp>
+#include <visplay/kernels/cuda/arithmetic.hpp>
 #include <visplay/kernels/cuda/block.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
 namespace visplay {
 
-/// The compact form of tensor number `stream[0]` at step `stream[1]`. A thread does eight neighbours, half
-/// a warp a block of moments, whose exponents it finds by shuffles.
+/// The compact form of tensor number `stream[0]` at step `stream[1]`. A thread does sixteen neighbours, a
+/// quarter of a warp a block of moments, whose exponents it finds by shuffles.
 struct CompactAdamWKernel {
   static constexpr int threads = 128;
-  static constexpr int each = 8;  ///< elements a thread
+  static constexpr int each = 16;  ///< elements a thread
   static constexpr std::size_t block_elements = std::size_t(threads * each);
-  static_assert(adamw_detail::compact_block == 16 * each);
+  static constexpr int moment_threads = int(adamw_detail::compact_block) / each;
+  static constexpr int words_each = each / 2;      ///< random words a thread
+  static constexpr int word_stride = threads + 2;  ///< in shared memory, without conflicts of banks
 
   adamw_detail::AdamWFactors factors;  ///< without clipping
   GradientClip clip{};
@@ -43,7 +45,8 @@ struct CompactAdamWKernel {
     x.count = left < each ? int(left) : each;
     if (x.count > 0) read(block, x);
     const Exponents next = next_exponents(block, f, x);
-    block.sync_warp();  // all have read the exponents that one of them overwrites
+    make_words(block);
+    block.sync_warp();  // all words are there, and all have read the exponents that one overwrites
     if (x.count > 0) update(block, f, x, next);
   }
 
@@ -64,14 +67,23 @@ struct CompactAdamWKernel {
   };
 
   template <class T>
+  static constexpr int length = vector_length<T> < each ? vector_length<T> : each;
+  template <class T>
   VISPLAY_DEVICE static bool whole(const GlobalView<T>& view, const Elements& x) {
     return x.count == each &&
-           reinterpret_cast<std::uintptr_t>(view.data + x.begin) % (each * sizeof(T)) == 0;
+           reinterpret_cast<std::uintptr_t>(view.data + x.begin) % (length<T> * sizeof(T)) == 0;
   }
   template <class T, Block B>
   VISPLAY_DEVICE static auto load(B& block, const GlobalView<T>& view, const Elements& x) {
-    if (whole(view, x)) return block.template read_vector<each>(view, x.begin);
     Vector<std::remove_const_t<T>, each> some{};
+    if (whole(view, x)) {
+      VISPLAY_UNROLL
+      for (int k = 0; k < each; k += length<T>) {
+        const auto part = block.template read_vector<length<T>>(view, x.begin + std::size_t(k));
+        for (int j = 0; j < length<T>; ++j) some.at[k + j] = part.at[j];
+      }
+      return some;
+    }
     VISPLAY_UNROLL
     for (int k = 0; k < each; ++k)
       if (k < x.count) some.at[k] = block.read(view, x.begin + std::size_t(k));
@@ -80,7 +92,15 @@ struct CompactAdamWKernel {
   template <class T, Block B>
   VISPLAY_DEVICE static void store(B& block, const GlobalView<T>& view, const Elements& x,
                                    const Vector<T, each>& some) {
-    if (whole(view, x)) return block.write_vector(view, x.begin, some);
+    if (whole(view, x)) {
+      VISPLAY_UNROLL
+      for (int k = 0; k < each; k += length<T>) {
+        Vector<T, length<T>> part;
+        for (int j = 0; j < length<T>; ++j) part.at[j] = some.at[k + j];
+        block.write_vector(view, x.begin + std::size_t(k), part);
+      }
+      return;
+    }
     VISPLAY_UNROLL
     for (int k = 0; k < each; ++k)
       if (k < x.count) block.write(view, x.begin + std::size_t(k), some.at[k]);
@@ -107,7 +127,7 @@ struct CompactAdamWKernel {
       m = Larger{}(m, std::int32_t(x.m.at[k] & 0x7F));
       v = Larger{}(v, std::int32_t(x.v.at[k]));
     }
-    for (int mask = 8; mask > 0; mask /= 2) {
+    for (int mask = moment_threads / 2; mask > 0; mask /= 2) {
       g = Larger{}(g, block.shuffle_xor(g, mask));
       m = Larger{}(m, block.shuffle_xor(m, mask));
       v = Larger{}(v, block.shuffle_xor(v, mask));
@@ -121,13 +141,40 @@ struct CompactAdamWKernel {
             second_exponent(bits_as<std::int32_t>(second))};
   }
 
+  // The random words of the block's elements, in shared memory: a warp makes those of a group, each
+  // thread half of a sequence, and uses them.
+  static constexpr int group_threads = random_words / words_each;
+  static_assert(group_threads == 32 && group_threads % random_sequences == 0);
+  template <Block B>
+  VISPLAY_DEVICE static auto words(B& block) {
+    return block.template shared<std::uint32_t, words_each * word_stride, 0>();
+  }
+  VISPLAY_DEVICE static int place_of(int word) {
+    return word % words_each * word_stride + word / words_each;
+  }
+  template <Block B>
+  VISPLAY_DEVICE void make_words(B& block) const {
+    constexpr int groups = int(block_elements) / (2 * random_words);
+    const int group = block.thread() / group_threads, in_group = block.thread() % group_threads;
+    const int sequence = in_group % random_sequences;
+    const int first_step = in_group / random_sequences * words_each;
+    std::uint32_t x = first_random(std::uint64_t(block.index()) * groups + std::uint64_t(group),
+                                   {stream[0], stream[1]}, key, sequence);
+    for (int step = 0; step < first_step; ++step) x = next_random(x);
+    const auto to = words(block);
+    VISPLAY_UNROLL
+    for (int step = 0; step < words_each; ++step) {
+      to.write(place_of(group * random_words + (first_step + step) * random_sequences + sequence),
+               x);
+      x = next_random(x);
+    }
+  }
+
   template <Block B>
   VISPLAY_DEVICE void update(B& block, const adamw_detail::AdamWFactors& f, Elements& x,
                              const Exponents& next) const {
     using namespace adamw_detail;
-    constexpr int group_blocks = 2 * random_words / int(compact_block);
-    const std::size_t group = x.moments() / group_blocks;
-    const int word = int(x.begin % (2 * random_words)) / 2;
+    const auto random_of_block = words(block);
     const float first_grain = f.beta1 * grain_of<float>(x.exponents.first);
     const float second_grain = f.beta2 * grain_of<float>(x.exponents.second);
     const auto first_inverse = inverse_grain_of<float>(next.first);
@@ -136,12 +183,12 @@ struct CompactAdamWKernel {
     std::uint32_t random = 0;
     VISPLAY_UNROLL
     for (int k = 0; k < each; ++k) {
-      if (k >= x.count) continue;
-      if (k % 2 == 0) random = random_word(group, {stream[0], stream[1]}, key, word + k / 2);
+      if (k % 2 == 0) random = random_of_block.read(place_of(block.thread() * words_each + k / 2));
       const float g = float(x.g.at[k]);
       const float m = next_first(f, first_of(x.m.at[k], first_grain), g);
       const float v = next_second(f, second_of(x.v.at[k], second_grain), g);
-      const float weight = next_weight(f, float(w.at[k]), m, sqrtf(v));
+      const float quotient = quick_quotient(m, divisor_of(f, quick_root(v)));
+      const float weight = next_weight(f, float(w.at[k]), quotient);
       const auto bits =
           k % 2 == 0 ? bits_of_even<std::int32_t>(random) : bits_of_odd<std::int32_t>(random);
       const auto upper = [](std::int32_t whole) { return std::uint32_t(whole) >> 16; };
@@ -155,7 +202,7 @@ struct CompactAdamWKernel {
     store(block, weights, x, w);
     store(block, first, x, x.m);
     store(block, second, x, x.v);
-    if (block.thread() % 16 == 0) {
+    if (block.thread() % moment_threads == 0) {
       block.write(first_exponents, x.moments(), std::uint8_t(next.first));
       block.write(second_exponents, x.moments(), std::uint8_t(next.second));
     }

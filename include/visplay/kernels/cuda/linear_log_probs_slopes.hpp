@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace visplay {
 
@@ -107,28 +108,37 @@ struct HeadSlopesKernel {
     const std::int64_t given = block.read(targets, token);
     // Outside of this row's part of the chunk if the target is in another.
     const std::size_t target = begin + std::size_t(given) - logits.first;
-    const auto scaled = logits.scaled(block, token, log_probs_detail::factor_of(temperature));
-    const auto slope = [&](std::size_t i, float x) {
-      const float by_all = log_probs_detail::slope_at(row.slope, x);
-      return Number(i == target ? by_all + row.at_target : by_all);
-    };
-    constexpr int n = vector_length<Number>, step = decltype(scaled)::vector;
+    const auto log_probs = logits.log_probs(block, token, log_probs_detail::factor_of(temperature),
+                                            row.slope.reference);
+    constexpr int n = vector_length<Number>, step = decltype(log_probs)::vector;
     static_assert(n % step == 0);
+    const auto slopes_from = [&](std::size_t i, auto has_target) {
+      Vector<Number, n> some{};
+      for (int part = 0; part < n; part += step) {
+        float y[step];
+        log_probs.read(block, i + std::size_t(part), y);
+        for (int k = 0; k < step; ++k) {
+          float slope = log_probs_detail::slope_at(row.slope, y[k]);
+          if (has_target && i + std::size_t(part + k) == target) slope += row.at_target;
+          some.at[part + k] = Number(slope);
+        }
+      }
+      block.write_vector(slopes, i, some);
+    };
     for_each_vector(
         block, slopes, begin, begin + logits.columns,
         [&](std::size_t i) {
-          Vector<Number, n> some{};
-          if (given >= 0)
-            for (int part = 0; part < n; part += step) {
-              const std::size_t at = i + std::size_t(part);
-              float x[step];
-              scaled.read(block, at, x);
-              for (int k = 0; k < step; ++k) some.at[part + k] = slope(at + std::size_t(k), x[k]);
-            }
-          block.write_vector(slopes, i, some);
+          if (given < 0)
+            block.write_vector(slopes, i, Vector<Number, n>{});
+          else if (target - i < std::size_t(n))
+            slopes_from(i, std::true_type{});
+          else
+            slopes_from(i, std::false_type{});
         },
         [&](std::size_t i) {
-          block.write(slopes, i, given < 0 ? Number(0.f) : slope(i, scaled.read(block, i)));
+          float slope = 0;
+          if (given >= 0) slope = log_probs_detail::slope_at(row.slope, log_probs.read(block, i));
+          block.write(slopes, i, Number(i == target && given >= 0 ? slope + row.at_target : slope));
         });
   }
 };

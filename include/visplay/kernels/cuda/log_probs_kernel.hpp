@@ -105,17 +105,20 @@ struct LogProbsBackwardKernel {
     const float factor = factor_of(temperature);
     const float at_target = slope_at_target(g, h, log_p, entropy_here, temperature);
     const std::size_t kept = given < 0 ? 0 : vocabulary;
+    const auto all = [&](float x) { return Number(slope_at(slope, x * factor - slope.reference)); };
     const auto gradient = [&](std::size_t column, float x) {
-      if (column == target) return Number(at_target);
-      return Number(column < kept ? slope_at(slope, x * factor) : 0.f);
+      return column == target ? Number(at_target) : column < kept ? all(x) : Number(0.f);
     };
     constexpr int n = vector_length<Number>;
     for_each_vector(
         block, logits, begin, begin + stride,
         [&](std::size_t i) {
           auto x = block.template read_vector<n>(logits, i);
-          for (int k = 0; k < n; ++k)
-            x.at[k] = gradient(i + std::size_t(k) - begin, float(x.at[k]));
+          const std::size_t column = i - begin;
+          if (column + std::size_t(n) <= kept && target - column >= std::size_t(n))
+            for (int k = 0; k < n; ++k) x.at[k] = all(float(x.at[k]));
+          else  // the target, padding, or an ignored row
+            for (int k = 0; k < n; ++k) x.at[k] = gradient(column + std::size_t(k), float(x.at[k]));
           block.write_vector(logits, i, x);
         },
         [&](std::size_t i) {

@@ -17,25 +17,28 @@ struct LogitsChunk {
   GlobalView<Number> values{};  ///< [N, stride]; rows begin at whole vectors
   std::size_t stride = 0, first = 0, columns = 0;
 
-  /// Logits times `factor`, some neighbours or one.
-  struct Scaled {
+  /// log2 p of some neighbours or one.
+  struct LogProbs {
     static constexpr int vector = vector_length<Number>;
     GlobalView<Number> values;
-    float factor;
+    float factor, reference;
 
     template <Block B>
     VISPLAY_DEVICE void read(B& block, std::size_t i, float (&to)[vector]) const {
       const auto x = block.template read_vector<vector>(values, i);
-      for (int k = 0; k < vector; ++k) to[k] = x.at[k] * factor;
+      for (int k = 0; k < vector; ++k) to[k] = x.at[k] * factor - reference;
     }
     template <Block B>
     VISPLAY_DEVICE float read(B& block, std::size_t i) const {
-      return block.read(values, i) * factor;
+      return block.read(values, i) * factor - reference;
     }
   };
+  /// @param factor     factor_of(temperature)
+  /// @param reference  log2 of the token's sum of exponentials
   template <Block B>
-  VISPLAY_DEVICE Scaled scaled(B&, std::size_t /*token*/, float factor) const {
-    return {values, factor};
+  VISPLAY_DEVICE LogProbs log_probs(B&, std::size_t /*token*/, float factor,
+                                    float reference) const {
+    return {values, factor, reference};
   }
 };
 
@@ -52,25 +55,26 @@ struct KeptChunk {
   KeptLogits<const std::uint16_t> kept{};
   std::size_t stride = 0, first = 0, columns = 0;
 
-  struct Scaled {
+  struct LogProbs {
     static constexpr int vector = vector_length<std::uint16_t>;
     GlobalView<const std::uint16_t> codes;
-    float offset;
+    float largest;
 
     template <Block B>
     VISPLAY_DEVICE void read(B& block, std::size_t i, float (&to)[vector]) const {
       const auto x = block.template read_vector<vector>(codes, i);
-      for (int k = 0; k < vector; ++k) to[k] = offset + KeptLogit::below_of(x.at[k]);
+      for (int k = 0; k < vector; ++k) to[k] = largest + KeptLogit::below_of(x.at[k]);
     }
     template <Block B>
     VISPLAY_DEVICE float read(B& block, std::size_t i) const {
-      return offset + KeptLogit::below_of(block.read(codes, i));
+      return largest + KeptLogit::below_of(block.read(codes, i));
     }
   };
   /// The factor is in the offset.
   template <Block B>
-  VISPLAY_DEVICE Scaled scaled(B& block, std::size_t token, float /*factor*/) const {
-    return {kept.codes, block.read(kept.offsets, token)};
+  VISPLAY_DEVICE LogProbs log_probs(B& block, std::size_t token, float /*factor*/,
+                                    float reference) const {
+    return {kept.codes, block.read(kept.offsets, token) - reference};
   }
 };
 

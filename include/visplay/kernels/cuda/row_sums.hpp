@@ -2,9 +2,11 @@
 // slope of a row at one logit: what the kernels over given logits and those of the fused head share.
 #pragma once
 
+#include <visplay/kernels/cuda/arithmetic.hpp>
 #include <visplay/kernels/cuda/block.hpp>
 #include <visplay/kernels/log_probs_formula.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <limits>
 
@@ -12,9 +14,6 @@ namespace visplay::log_probs_detail {
 
 constexpr float nothing = std::numeric_limits<float>::quiet_NaN();
 constexpr float lowest_logit = -std::numeric_limits<float>::max();  // as -infinity: masked
-
-/// log2 of what a sum is scaled by: 2^-150 is zero in float, and a product with -150 is finite.
-VISPLAY_DEVICE inline float bounded_power(float y) { return y < -150.f ? -150.f : y; }
 
 /// A row's sums in float, of one thread. Until a logit counts the reference is the lowest; sums by it are
 /// scaled by zero in the end, which keeps a NaN.
@@ -26,15 +25,15 @@ struct ThreadSums {
   template <int n>
   VISPLAY_DEVICE void add(const float (&x)[n], float factor) {
     float largest = x[0];
-    for (int k = 1; k < n; ++k) largest = x[k] > largest ? x[k] : largest;
+    for (int k = 1; k < n; ++k) largest = fmaxf(largest, x[k]);
     if (largest > reference) {
-      const float by = bounded_power((reference - largest) * factor), down = exp2f(by);
+      const float by = bounded_power((reference - largest) * factor), down = power_of_two(by);
       weighted = down * (weighted + by * sum);
       sum *= down, squares *= down * down;
       reference = largest;
     }
     for (int k = 0; k < n; ++k) {
-      const float y = bounded_power((x[k] - reference) * factor), power = exp2f(y);
+      const float y = bounded_power((x[k] - reference) * factor), power = power_of_two(y);
       sum += power, weighted += power * y, squares += power * power;
     }
   }
@@ -54,7 +53,7 @@ template <Block B>
 VISPLAY_DEVICE RowSums merge_sums(B& block, const ThreadSums& mine, float factor) {
   const float reference = block_reduce<0>(block, mine.reference, Larger{});
   const float by = bounded_power((mine.reference - reference) * factor);
-  const double scale = mine.reference > lowest_logit ? double(exp2f(by)) : 0;
+  const double scale = mine.reference > lowest_logit ? double(power_of_two(by)) : 0;
   SumsInDouble sums{scale * double(mine.sum),
                     scale * (double(mine.weighted) + double(by) * double(mine.sum)),
                     scale * scale * double(mine.squares)};
@@ -83,10 +82,10 @@ VISPLAY_DEVICE RowSums sum_row(B& block, const GlobalView<const Number>& logits,
   return merge_sums(block, mine, factor);
 }
 
-/// 2^y (a + b y) with y = log2 p. @param scaled  the logit times factor_of(temperature)
-VISPLAY_DEVICE inline float slope_at(const RowSlope& slope, float scaled) {
-  const float y = scaled - slope.reference;
-  return y < -126.f ? 0.f : exp2f(y) * (slope.a + slope.b * y);
+/// 2^y (a + b y). @param y  log2 p
+VISPLAY_DEVICE inline float slope_at(const RowSlope& slope, float y) {
+  y = bounded_power(y);
+  return power_of_two(y) * (slope.a + slope.b * y);
 }
 
 }  // namespace visplay::log_probs_detail
