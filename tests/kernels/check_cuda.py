@@ -5,6 +5,8 @@ links and starts the program that checks them on a GPU.
                                                        16-byte loads where they belong, no libtorch
     python3 tests/kernels/check_cuda.py --write        writes the table
     python3 tests/kernels/check_cuda.py --keep FOLDER  leaves cuda_device_check there, for a machine with a GPU
+    python3 tests/kernels/check_cuda.py --sass         prints instructions: of each kernel, and of its loops that
+                                                       load 16 bytes (needs cuobjdump; $CUOBJDUMP or the path)
 
 No GPU and no libtorch are needed. Exit code 77: there is no nvcc ($CUDACXX, the path, /usr/local/cuda/bin).
 """
@@ -118,6 +120,19 @@ def without_vectors(ptx: str) -> list[str]:
                     if kernel not in {name.partition("<")[0] for name in loads}]
 
 
+def instructions(sass: str) -> list[str]:
+    """A line for each kernel: all its instructions, and those of each loop with 16-byte loads."""
+    lines = []
+    for part in re.split(r"\t\tFunction : ", sass)[1:]:
+        code = [(int(at, 16), text) for at, text in re.findall(r"/\*([0-9a-f]{4,5})\*/\s+(.*?)\s*;", part)]
+        back = [(int(to, 16), at) for at, text in code for to in re.findall(r"BRA.* 0x([0-9a-f]+)$", text) if int(to, 16) < at]
+        loops = [[text for at, text in code if begin <= at <= end] for begin, end in back]
+        loops = [f"{len(loop)} with {sum('LDG.E.128' in text for text in loop)} loads" for loop in loops
+                 if any("LDG.E.128" in text for text in loop)]
+        lines.append(f"{name_of(part.split(chr(10), 1)[0])}: {len(code)}" + "".join(f"; a loop of {loop}" for loop in loops))
+    return sorted(lines)
+
+
 def table_of(found: dict[str, dict[str, int]]) -> str:
     text = "| kernel | " + " | ".join(LEVELS) + " |\n" + "|---" * (1 + len(LEVELS)) + "|\n"
     for kernel, by_level in sorted(found.items()):
@@ -156,6 +171,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--sass", action="store_true")
     arguments = parser.parse_args()
     nvcc = find_nvcc()
     if not nvcc:
@@ -166,6 +182,9 @@ def main() -> int:
         try:
             found, wrong = registers(build.device(SOURCES / "kernels.cu", LEVELS))
             wrong += without_vectors(build.ptx(SOURCES / "kernels.cu", "sm_90a"))
+            if arguments.sass:
+                dump = os.environ.get("CUOBJDUMP", "cuobjdump")
+                print("\n".join(instructions(run(dump, "-sass", "-arch", "sm_90a", build.objects[0]).stdout)))
             build.device(SOURCES / "stream.cu", LEVELS[:1])  # no kernels in it
             build.device(ROOT / "tests/kernels/cuda_custom_loss.cu", LEVELS)
             program = build.link()

@@ -9,6 +9,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <cstring>
 #include <vector>
 
 #include "kernels/cuda_launchers.hpp"
@@ -22,7 +23,10 @@ namespace {
 template <class T>
 class OnHost {
  public:
-  explicit OnHost(std::size_t count) : numbers_(count) {}
+  /// What nobody has written is NaN, or -1.
+  explicit OnHost(std::size_t count) : numbers_(count) {
+    std::memset(static_cast<void*>(numbers_.data()), 0xFF, count * sizeof(T));
+  }
   explicit OnHost(const std::vector<T>& from) : numbers_(from) {}
   operator std::span<T>() { return numbers_; }
   operator std::span<const T>() const { return numbers_; }

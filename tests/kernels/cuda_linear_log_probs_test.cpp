@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/matrix_values.hpp"
+#include "support/worst.hpp"
 
 using namespace visplay;
 using visplay::testing::Values;
@@ -85,20 +86,20 @@ Results by_cuda(const Example& e, std::int64_t chunk, std::uint64_t seed = 1) {
 }
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  double worst = 0;  // of a NaN: NaN
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (const double d = std::abs(double(a[i]) - double(b[i])); !(d <= worst)) worst = d;
-  return worst;
+  visplay::testing::Worst worst;
+  for (std::size_t i = 0; i < a.size(); ++i) worst.add(std::abs(double(a[i]) - double(b[i])));
+  return worst.value;
 }
 /// In units of the largest number of b.
 double largest_difference(const Values& a, const Values& b) {
-  double worst = 0, size = 0;
+  visplay::testing::Worst worst;
+  double size = 0;
   for (std::int64_t r = 0; r < a.rows; ++r)
     for (std::int64_t c = 0; c < a.columns; ++c) {
       size = std::max(size, std::abs(b(r, c)));
-      if (const double d = std::abs(a(r, c) - b(r, c)); !(d <= worst)) worst = d;
+      worst.add(std::abs(a(r, c) - b(r, c)));
     }
-  return worst / size;
+  return worst.value / size;
 }
 
 /// @param rounding  of a gradient, relative to the largest
@@ -231,10 +232,9 @@ TEST_CASE("CUDA's fused head does not compute again what it kept") {
     for (const int whole : {0, 1, 3, chunks}) {
       INFO(name_of(type) << ", room for " << whole << " chunks");
       // Not aligned, and a byte short of one more.
-      std::vector<std::byte> memory(16 + std::size_t(whole + 1) * of_chunk + 32, untouched);
-      const std::size_t beside =
-          16 - reinterpret_cast<std::uintptr_t>(memory.data()) % 16 + 1;  // 15 to the next vector
-      const std::size_t room = 15 + std::size_t(whole + 1) * of_chunk - 1;
+      std::vector<std::byte> memory(1024 + std::size_t(whole + 1) * of_chunk, untouched);
+      const std::size_t beside = 256 - reinterpret_cast<std::uintptr_t>(memory.data()) % 256 + 1;
+      const std::size_t room = 255 + std::size_t(whole + 1) * of_chunk - 1;
       CountingExecutor executor(1);
       const Results kept =
           by_cuda(example, chunk, executor, std::span(memory).subspan(beside, room));

@@ -45,8 +45,10 @@ void launch(const Kernel& kernel, std::size_t blocks, Stream& stream, const char
 }
 void product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
              bool adds, const ProductFactor* factor, Stream& stream) {
+  const Stream::Space space(stream, product_bytes());
   stream.state().executor.product(left, right, out, adds, factor);
 }
+std::size_t product_bytes() { return 256; }
 void clear(const MutableFloatMatrix& out, Stream& stream) { stream.state().executor.clear(out); }
 
 }  // namespace visplay::cuda

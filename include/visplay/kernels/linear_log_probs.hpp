@@ -96,7 +96,7 @@ void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const
                                                                 FloatType type) {
   const auto whole = [](std::int64_t n) { return std::size_t((n + 31) / 32); };
   const std::size_t tile = type == FloatType::bfloat16 ? 32 * 32 * 2 + 32 * 4 : 32 * 32 * 4;
-  return whole(tokens) * whole(vocabulary) * tile + 63;
+  return whole(tokens) * whole(vocabulary) * tile + 255;
 }
 
 /// Forward pass, the objective, backward pass.

@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 // Of libtorch's devices. Tests have one that keeps its tensors on the host.
 #ifndef VISPLAY_CUDA_DEVICE
@@ -32,26 +33,41 @@ inline bool is_on_gpu(const at::Tensor& t) { return t.device().type() == VISPLAY
 /// libtorch's streams as visplay::cuda takes them.
 class GpuStreams {
  public:
-  /// body(stream), on the stream that this thread's work for the device goes to. One call at a time:
-  /// others wait until its work has been asked for.
+  /// body(stream), on the stream that this thread's work for the device goes to. Nothing is locked meanwhile.
   /// @param bytes  of work space, which comes from libtorch's memory
   template <class Body>
   static void run(const at::Device& device, std::size_t bytes, const Body& body) {
     static GpuStreams& shared = *new GpuStreams;  // for ever: when programs end CUDA goes first
     const c10::DeviceGuard guard(device);
-    const c10::Stream stream = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
+    const c10::Stream theirs = c10::impl::VirtualGuardImpl(device.type()).getStream(device);
     const at::Tensor space =
         at::empty({std::int64_t(bytes)}, at::TensorOptions(device).dtype(at::kByte));
-    const std::lock_guard lock(shared.mutex_);
-    std::unique_ptr<cuda::Stream>& ours = shared.streams_[{stream.device_index(), stream.id()}];
-    if (!ours) ours = std::make_unique<cuda::Stream>(stream.native_handle());
+    const Key key(theirs.device_index(), theirs.id());
+    std::unique_ptr<cuda::Stream> ours = shared.take(key);
+    if (!ours) ours = std::make_unique<cuda::Stream>(theirs.native_handle());
     ours->use_space({static_cast<std::byte*>(space.mutable_data_ptr()), bytes});
     body(*ours);
+    shared.give_back(key, std::move(ours));
   }
 
  private:
+  using Key = std::pair<c10::DeviceIndex, c10::StreamId>;
+
+  std::unique_ptr<cuda::Stream> take(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    auto& idle = idle_[key];
+    if (idle.empty()) return {};
+    auto stream = std::move(idle.back());
+    idle.pop_back();
+    return stream;
+  }
+  void give_back(const Key& key, std::unique_ptr<cuda::Stream> stream) {
+    const std::lock_guard lock(mutex_);
+    idle_[key].push_back(std::move(stream));
+  }
+
   std::mutex mutex_;
-  std::map<std::pair<c10::DeviceIndex, c10::StreamId>, std::unique_ptr<cuda::Stream>> streams_;
+  std::map<Key, std::vector<std::unique_ptr<cuda::Stream>>> idle_;
 };
 
 #else

@@ -36,7 +36,8 @@ struct LinearLogProbsFunction : torch::autograd::Function<LinearLogProbsFunction
 
 /// @param hidden       [n, D] float32, bfloat16 or float16, after the final norm
 /// @param head         [V, D], of the same type
-/// @param targets      [n] int64, in [0, V), which nobody looks at on a GPU; a negative one: the row is ignored, its results are 0
+/// @param targets      [n] int64, in [0, V), which a GPU does not check; a negative one: the row is ignored,
+///                     its results are 0
 /// @param temperature  > 0
 /// @param kept_bytes   most memory for logits until the backward pass. More is faster, up to a quarter;
 ///                     in bfloat16 it moves gradients by a sixth of their rounding
@@ -51,8 +52,9 @@ struct LinearLogProbsResult {
 };
 
 /// Forward pass, the objective's coefficients, backward pass. Arguments as above.
-/// @param coefficients_of  on a GPU it is called before the forward pass has run, with memory of the
-///                         device: what it asks for has to be on the same stream
+/// @param coefficients_of  on the CPU it must not call functions of tensors that run kernels: they wait for
+///                         this call. On a GPU it is called before the forward pass has run, with memory of
+///                         the device: what it asks for has to be on the same stream
 [[nodiscard]] LinearLogProbsResult linear_log_probs_with_gradient(
     const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
     const CoefficientsOf& coefficients_of, std::int64_t kept_bytes = default_kept_bytes);

@@ -42,6 +42,10 @@ VISPLAY_INLINE ObjectiveLoss objective_loss(const at::Tensor& log_probs, const a
                                             const EvaluateTensors& evaluate) {
   check(log_probs.defined() && log_probs.dim() == 1, "objective loss: expected log-probs [N]");
   ObjectiveLoss result;
+#ifdef VISPLAY_CUDA
+  c10::OptionalDeviceGuard guard;
+  if (is_on_gpu(log_probs)) guard.reset_device(log_probs.device());
+#endif
   const auto given = entropy.defined() ? std::optional(entropy) : std::nullopt;
   result.loss = ObjectiveFunction::apply(log_probs, given, evaluate, at::GradMode::is_enabled(),
                                          &result.report);

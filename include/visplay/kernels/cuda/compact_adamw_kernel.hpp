@@ -36,14 +36,14 @@ struct CompactAdamWKernel {
   [[nodiscard]] std::size_t blocks() const { return blocks_for(weights.count, block_elements); }
   template <Block B>
   VISPLAY_DEVICE void operator()(B& block) const {
-    const float scale = clip.scale(block);
-    if (scale < 0) return;
-    const adamw_detail::AdamWFactors f = clipped(factors, scale);
     Elements x;
     x.begin = std::size_t(block.index()) * block_elements + std::size_t(block.thread() * each);
     const std::size_t left = x.begin < weights.count ? weights.count - x.begin : 0;
     x.count = left < each ? int(left) : each;
     if (x.count > 0) read(block, x);
+    const float scale = clip.scale(block);
+    if (scale < 0) return;
+    const adamw_detail::AdamWFactors f = clipped(factors, scale);
     const Exponents next = next_exponents(block, f, x);
     make_words(block);
     block.sync_warp();  // all words are there, and all have read the exponents that one overwrites
@@ -58,7 +58,7 @@ struct CompactAdamWKernel {
   struct Elements {
     std::size_t begin = 0;
     int count = 0;
-    Vector<BFloat16, each> g{};
+    Vector<BFloat16, each> w{}, g{};
     Vector<std::uint8_t, each> m{}, v{};
     Exponents exponents;
     [[nodiscard]] VISPLAY_DEVICE std::size_t moments() const {
@@ -110,7 +110,7 @@ struct CompactAdamWKernel {
   VISPLAY_DEVICE void read(B& block, Elements& x) const {
     x.exponents.first = std::int32_t(block.read(first_exponents, x.moments()));
     x.exponents.second = std::int32_t(block.read(second_exponents, x.moments()));
-    x.m = load(block, first, x), x.v = load(block, second, x);
+    x.m = load(block, first, x), x.v = load(block, second, x), x.w = load(block, weights, x);
     if (gradients.count > 0) x.g = load(block, gradients, x);
   }
 
@@ -179,7 +179,6 @@ struct CompactAdamWKernel {
     const float second_grain = f.beta2 * grain_of<float>(x.exponents.second);
     const auto first_inverse = inverse_grain_of<float>(next.first);
     const auto second_inverse = inverse_grain_of<float>(next.second);
-    Vector<BFloat16, each> w = load(block, weights, x);
     std::uint32_t random = 0;
     VISPLAY_UNROLL
     for (int k = 0; k < each; ++k) {
@@ -188,18 +187,18 @@ struct CompactAdamWKernel {
       const float m = next_first(f, first_of(x.m.at[k], first_grain), g);
       const float v = next_second(f, second_of(x.v.at[k], second_grain), g);
       const float quotient = quick_quotient(m, divisor_of(f, quick_root(v)));
-      const float weight = next_weight(f, float(w.at[k]), quotient);
+      const float weight = next_weight(f, float(x.w.at[k]), quotient);
       const auto bits =
           k % 2 == 0 ? bits_of_even<std::int32_t>(random) : bits_of_odd<std::int32_t>(random);
       const auto upper = [](std::int32_t whole) { return std::uint32_t(whole) >> 16; };
-      w.at[k].bits = std::uint16_t(upper(round_to_bfloat16(weight, bits.weight)));
+      x.w.at[k].bits = std::uint16_t(upper(round_to_bfloat16(weight, bits.weight)));
       const auto first_upper = upper(encode_first(m, first_inverse, bits.first));
       const auto second_upper = upper(encode_second(v, second_inverse, bits.second));
       const std::int32_t code = narrow_second(std::int32_t(second_upper));
       x.m.at[k] = std::uint8_t(narrow_first(std::int32_t(first_upper)));
       x.v.at[k] = std::uint8_t(code < 0 ? 0 : code > 255 ? 255 : code);
     }
-    store(block, weights, x, w);
+    store(block, weights, x, x.w);
     store(block, first, x, x.m);
     store(block, second, x, x.v);
     if (block.thread() % moment_threads == 0) {

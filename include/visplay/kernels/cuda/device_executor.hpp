@@ -13,6 +13,8 @@ namespace visplay::cuda {
 template <class Kernel>
 void launch(const Kernel& kernel, std::size_t blocks, Stream& stream, const char* operation);
 
+/// Work space of a product, beside its driver's.
+[[nodiscard]] std::size_t product_bytes();
 /// As Executor says. @throws Error if cuBLASLt has no way to do it, or fails
 void product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
              bool adds, const ProductFactor* factor, Stream& stream);

@@ -214,12 +214,12 @@ void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
 
 std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input, std::int64_t chunk,
                                    std::size_t top_k) {
-  return HeadSpace(Area(), checked_plan(input, chunk, top_k)).bytes;
+  return HeadSpace(Area(), checked_plan(input, chunk, top_k)).bytes + product_bytes();
 }
 std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
                                    const LinearLogProbsGradient& gradient, std::int64_t chunk,
                                    std::size_t top_k) {
-  return HeadSpace(Area(), checked_plan(input, chunk, top_k), gradient).bytes;
+  return HeadSpace(Area(), checked_plan(input, chunk, top_k), gradient).bytes + product_bytes();
 }
 
 double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, Stream& stream) {

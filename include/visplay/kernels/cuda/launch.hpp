@@ -75,7 +75,8 @@ void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
                                     const LinearLogProbsGradient& gradient, Stream& stream,
                                     std::int64_t chunk = 0);
 
-/// Work space of these calls, in bytes, for those who give it (Stream::use_space). What `coefficients_of`
+/// Work space of these calls, in bytes, with the 32 MiB of cuBLASLt, for those who give it
+/// (Stream::use_space). What `coefficients_of`
 /// takes comes on top: of cuda::evaluate ObjectiveSpace's bytes, and 256 if it waits for its report.
 [[nodiscard]] std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
                                                  std::int64_t chunk = 0, std::size_t top_k = 0);

@@ -29,7 +29,8 @@ struct HeadState {
 /// @tparam keeps  writes `kept` too; an ignored token's stays as it is
 template <bool keeps = false>
 struct HeadSumsKernel {
-  static constexpr int threads = 128;
+  static constexpr int threads =
+      64;  // merging 128 threads' sums takes as long as 16 logits of each
   LogitsChunk<const float> logits{};
   float temperature = 1;
   GlobalView<const std::int64_t> targets{};  ///< [N]

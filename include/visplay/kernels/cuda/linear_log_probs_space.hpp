@@ -14,10 +14,11 @@
 
 namespace visplay::cuda {
 
-/// Rows of the head at a time: as many as make 16 Mi logits, in [256, 16384].
+/// Rows of the head at a time: as many as make 16 Mi logits, in [2048, 16384]. With fewer the products would
+/// read and write the hidden states' gradient longer than they multiply.
 constexpr std::int64_t default_chunk(std::int64_t tokens) {
   const std::int64_t rows = (std::int64_t(1) << 24) / std::max<std::int64_t>(tokens, 1);
-  return std::clamp<std::int64_t>(rows / 128 * 128, 256, 16384);
+  return std::clamp<std::int64_t>(rows / 128 * 128, 2048, 16384);
 }
 
 struct HeadPlan {
@@ -92,7 +93,7 @@ class HeadKept {
         chunk_(plan.rows()),
         is_coded_(plan.input.hidden.type == FloatType::bfloat16) {
     const auto beside =
-        std::min(-reinterpret_cast<std::uintptr_t>(memory.data()) % vector_bytes, memory.size());
+        std::min(-reinterpret_cast<std::uintptr_t>(memory.data()) % alignment, memory.size());
     memory_ = memory.subspan(beside);
   }
 
@@ -118,7 +119,7 @@ class HeadKept {
  private:
   template <class T>
   using Like = std::conditional_t<std::is_const_v<Byte>, const T, T>;
-  static constexpr std::size_t vector_bytes = 16;
+  static constexpr std::size_t alignment = 256;  // that of work space: cuBLASLt may choose by it
 
   [[nodiscard]] std::size_t logits_of(const HeadChunk& chunk) const {
     return tokens_ * std::size_t(chunk.stride());
@@ -126,7 +127,8 @@ class HeadKept {
   [[nodiscard]] std::size_t bytes_of(const HeadChunk& chunk) const {
     const std::size_t logits = logits_of(chunk);
     const std::size_t bytes = is_coded_ ? logits * 2 + tokens_ * sizeof(float) : logits * 4;
-    return (bytes + vector_bytes - 1) / vector_bytes * vector_bytes;
+    const std::size_t unit = is_coded_ ? sizeof(Vector<std::uint16_t, 8>) : alignment;
+    return (bytes + unit - 1) / unit * unit;
   }
   /// All chunks before it are whole.
   [[nodiscard]] std::size_t begin_of(const HeadChunk& chunk) const {

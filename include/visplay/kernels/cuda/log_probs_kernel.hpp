@@ -36,9 +36,10 @@ struct LogProbsKernel {
     const auto row = std::size_t(block.index());
     const std::int64_t target = block.read(targets, row);
     const auto put = [&](const GlobalView<float>& to, double x) {
-      if (block.thread() == 0 && to.count > 0) block.write(to, row, float(x));
+      if (to.count > 0) block.write(to, row, float(x));
     };
     if (target < 0) {
+      if (block.thread() > 0) return;
       put(log_probs, 0), put(entropy, 0), put(log_sum_exp, 0), put(sum_of_squares, 0);
       if constexpr (has_top)
         for (std::size_t i = 0; i < top_k; ++i) put_top(block, i, 0, -1);
@@ -50,16 +51,21 @@ struct LogProbsKernel {
     const float x = std::size_t(target) < vocabulary
                         ? float(block.read(logits, begin + std::size_t(target)))
                         : nothing;
-    put(log_probs, sums.log_prob(x, factor));
-    put(entropy, sums.entropy());
-    put(log_sum_exp, sums.log_sum_exp());
-    put(sum_of_squares, sums.sum_of_squares());
+    double log_sum = 0;
+    if (block.thread() == 0) {  // logarithms in double
+      log_sum = sums.log_sum_exp();
+      put(log_probs, sums.log_prob(x, factor)), put(entropy, sums.entropy());
+      put(log_sum_exp, log_sum), put(sum_of_squares, sums.sum_of_squares());
+    }
     if constexpr (has_top) {
       TopLogits<Number, B> top(block, logits, begin, begin + vocabulary, 0);
       for (std::size_t i = 0; i < top_k; ++i) {
         if (i > 0) top.take();
         const TopKey key = top.largest();
-        put_top(block, i, float(sums.log_prob(logit_of(key), factor)), id_of(key));
+        if (block.thread() == 0) {
+          const double logit = ln2 * double(factor) * double(logit_of(key));
+          put_top(block, i, float(logit - log_sum), id_of(key));
+        }
       }
     }
   }
@@ -67,7 +73,6 @@ struct LogProbsKernel {
  private:
   template <Block B>
   VISPLAY_DEVICE void put_top(B& block, std::size_t i, float log_prob, std::int32_t id) const {
-    if (block.thread() != 0) return;
     const std::size_t at = std::size_t(block.index()) * top_k + i;
     block.write(top_log_probs, at, log_prob), block.write(top_ids, at, id);
   }

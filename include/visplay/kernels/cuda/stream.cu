@@ -98,7 +98,6 @@ struct Stream::State {
   cudaStream_t stream = nullptr;
   SpaceStack spaces;
   cublasLtHandle_t blas = nullptr;
-  void* blas_space = nullptr;
   std::vector<Choice> choices;
 
   [[nodiscard]] std::byte* allocate(std::size_t bytes) const {
@@ -108,8 +107,6 @@ struct Stream::State {
   }
   void release(std::byte* memory) const { cudaFreeAsync(memory, stream); }
   void need_blas() {
-    if (!blas_space)
-      check_call(cudaMallocAsync(&blas_space, blas_bytes, stream), "cudaMallocAsync for cuBLASLt");
     if (!blas) check_blas(cublasLtCreate(&blas), "cublasLtCreate");
   }
 };
@@ -121,7 +118,6 @@ Stream::Stream(void* stream) : state_(std::make_unique<State>()) {
 }
 Stream::~Stream() {
   if (state_->blas) cublasLtDestroy(state_->blas);
-  if (state_->blas_space) cudaFreeAsync(state_->blas_space, state_->stream);
   state_->spaces.release_all([this](std::byte* memory) { state_->release(memory); });
 }
 void Stream::use_space(std::span<std::byte> memory) { state_->spaces.use(memory); }
@@ -173,15 +169,15 @@ class Product {
                factor != nullptr} {}
 
   void run(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
-           bool adds, Stream::State& state) const {
+           bool adds, Stream::State& state, std::byte* space) const {
     constexpr ProductFactor one{1};
     const ProductFactor* const factor = factor_ ? factor_ : &one;  // of the device, or here
     const float* const before = adds ? &factor->all : &factor->none;
     const cublasLtMatmulAlgo_t algorithm = choose(state);
     check_blas(cublasLtMatmul(state.blas, operation_.handle, &factor->factor, right.matrix.data,
                               first_.handle, left.matrix.data, second_.handle, before, out.data,
-                              out_.handle, out.data, out_.handle, &algorithm, state.blas_space,
-                              blas_bytes, state.stream),
+                              out_.handle, out.data, out_.handle, &algorithm, space, blas_bytes,
+                              state.stream),
                "cublasLtMatmul");
   }
 
@@ -219,8 +215,10 @@ class Product {
 void product(const ProductOperand& left, const ProductOperand& right, const MutableFloatMatrix& out,
              bool adds, const ProductFactor* factor, Stream& stream) {
   stream.state().need_blas();
-  Product(left, right, out, factor).run(left, right, out, adds, stream.state());
+  const Stream::Space space(stream, blas_bytes);
+  Product(left, right, out, factor).run(left, right, out, adds, stream.state(), space.data());
 }
+std::size_t product_bytes() { return blas_bytes; }
 
 void clear(const MutableFloatMatrix& out, Stream& stream) {
   const auto bytes = std::size_t(bytes_of(out.type));

@@ -23,7 +23,7 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   /// Work space of the caller's, such as a tensor's, aligned to 256 bytes, in place of the stream's own;
-  /// empty: its own again. Calls that need more throw Error. cuBLASLt's 32 MiB are not taken from it.
+  /// empty: its own again. Calls that need more throw Error.
   void use_space(std::span<std::byte> memory);
   /// Waits for all work. @throws Error if some failed
   void synchronize();
