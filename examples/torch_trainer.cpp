@@ -2,7 +2,8 @@
 // entropies without logits in memory), the objective with its gradient, and the optimizer's step.
 //
 // The network sees a letter and says which comes next. It is paid for the next one of the alphabet.
-// With a GPU (VISPLAY_CUDA): tensors of at::kCUDA, and cuda::Stream in place of the pool.
+// With a GPU (VISPLAY_CUDA): tensors of at::kCUDA, offsets, advantages and moments on the device too, in
+// place of the pool a cuda::Stream of libtorch's current stream, and cuda::adamw_step.
 #include <visplay/advantage/group_relative.hpp>
 #include <visplay/kernels/adamw.hpp>
 #include <visplay/loss/presets.hpp>

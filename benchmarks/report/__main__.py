@@ -32,7 +32,7 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*")
     parser.add_argument("--compare", nargs="+", metavar="REPORT.json")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, help="of ours (5), and of peers that go by rounds (their own default)")
     parser.add_argument("--seconds", type=float, default=0.3, help="of each of our benchmarks in a round")
     parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/bin")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "runs/bench")
@@ -51,8 +51,8 @@ def machine():
             "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "load": os.getloadavg()[0]}
 
 
-def run_peers(names):
-    """Their rows of ratios, and the names of those that failed."""
+def run_peers(names, rounds):
+    """Their rows of ratios, and the names of those that failed. Rounds go to those that know them."""
     python = ROOT / ".deps/oracle/bin/python"
     ratios, failed = [], []
     for name in names or sorted(path.stem for path in PEERS.glob("*.py")):
@@ -60,7 +60,9 @@ def run_peers(names):
         print(f"\n{name}", flush=True)
         with tempfile.NamedTemporaryFile("r") as file:
             environment = {**os.environ, "VISPLAY_BENCH_RATIOS": file.name}
-            done = subprocess.run([python, PEERS / f"{name}.py"], env=environment)
+            script = PEERS / f"{name}.py"
+            takes_rounds = rounds and script.exists() and '"--rounds"' in script.read_text()
+            done = subprocess.run([python, script, *(["--rounds", str(rounds)] if takes_rounds else [])], env=environment)
             ratios += [json.loads(line) for line in file]
         if done.returncode:
             failed.append(name)
@@ -100,9 +102,9 @@ def main():
     if what != "peers":
         pattern = (options.what[1:] if what == "ours" else options.what) or [""]
         program = str(options.programs / "visplay_benchmarks")
-        report.operations = run(program, pattern[0], options.rounds, options.seconds)
+        report.operations = run(program, pattern[0], options.rounds or 5, options.seconds)
     if what in ("", "peers"):
-        report.ratios, failed = run_peers(options.what[1:])
+        report.ratios, failed = run_peers(options.what[1:], options.rounds)
     if report.operations:
         print_operations(report)
     if report.ratios:
