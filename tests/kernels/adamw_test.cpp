@@ -13,6 +13,8 @@
 #include <limits>
 #include <vector>
 
+#include "support/worst.hpp"
+
 using namespace visplay;
 using namespace visplay::adamw_detail;
 using Catch::Matchers::WithinAbs;
@@ -93,6 +95,14 @@ double take(State& state, const AdamWStep& step, ThreadPool& pool) {
   return adamw_step(std::span(std::as_const(views)), step, pool);
 }
 
+/// Whether an element is worth a comparison in double: of a long tensor those at its ends and where one task
+/// ends.
+bool compared(std::size_t tensor, std::size_t j) {
+  constexpr std::size_t some = 50, task = 32768;
+  const std::size_t n = sizes[tensor];
+  return n <= 1000 || j < some || j + some >= n || (j + some >= task && j < task + some);
+}
+
 bool same(const std::vector<BFloat16>& a, const std::vector<BFloat16>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), 2 * a.size()) == 0;
 }
@@ -110,7 +120,7 @@ TEST_CASE("three hundred float32 steps follow the formula in double at every lev
       second.emplace_back(w.size());
     }
     ThreadPool pool(2);
-    double largest_move = 0, largest_error = 0;
+    visplay::testing::Worst largest_move, largest_error;
     for (int step = 1; step <= 300; ++step) {
       state.draw(step);
       const AdamWStep settings{.step = step, .learning_rate = 1e-3, .max_grad_norm = 1};
@@ -121,7 +131,8 @@ TEST_CASE("three hundred float32 steps follow the formula in double at every lev
       REQUIRE_THAT(norm, WithinRel(std::sqrt(squares), 1e-6));
       const double scale = 1 / (std::sqrt(squares) + 1e-6);
       for (std::size_t i = 0; i < sizes.size(); ++i)
-        for (std::size_t j = 0; j < std::min<std::size_t>(sizes[i], 300); ++j) {
+        for (std::size_t j = 0; j < sizes[i]; ++j) {
+          if (!compared(i, j)) continue;
           const double g = scale * double(state.gradients[i][j]);
           double &m = first[i][j], &v = second[i][j], &w = weights[i][j];
           m = 0.9 * m + 0.1 * g;
@@ -132,17 +143,18 @@ TEST_CASE("three hundred float32 steps follow the formula in double at every lev
                              (std::sqrt(v / (1 - std::pow(0.999, step))) + 1e-8);
         }
     }
-    for (std::size_t i = 0; i < sizes.size(); ++i)
-      for (std::size_t j = 0; j < std::min<std::size_t>(sizes[i], 300); ++j) {
-        const double start = double(normals(Rng(1).fork("w", sizes[i]), sizes[i])[j]);
-        largest_move = std::max(largest_move, std::abs(weights[i][j] - start));
-        largest_error =
-            std::max(largest_error, std::abs(weights[i][j] - double(state.weights[i][j])));
-        if (j > 20) break;  // drawing the start again is what takes long
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const std::vector<float> start = normals(Rng(1).fork("w", sizes[i]), sizes[i]);
+      for (std::size_t j = 0; j < sizes[i]; ++j) {
+        if (!compared(i, j)) continue;
+        largest_move.add(std::abs(weights[i][j] - double(start[j])));
+        largest_error.add(std::abs(weights[i][j] - double(state.weights[i][j])));
       }
+    }
     CAPTURE(name_of(level));
-    CHECK(largest_move > 0.01);
-    CHECK(largest_error < 3e-6);  // 300 roundings of weights of size 1 to 4: 1.2e-7 each
+    CHECK(largest_move.value > 0.01);
+    // 300 roundings of weights up to 4, each within 1.2e-7: five standard deviations of their sum.
+    CHECK(largest_error.value < 6e-6);
   }
 }
 
@@ -357,11 +369,12 @@ TEST_CASE("a compact step is the formula, rounded to a neighbour, at every level
           const double gap = std::abs(w) / 128 + 1e-6;
           const std::size_t block = j / compact_block;
           const double unit = std::ldexp(2., state.moments[i].first_exponents[block] - 120);
-          if (std::abs(double(state.weights[i][j]) - w) > gap) FAIL("weight " << i << ' ' << j);
-          if (std::abs(double(state.moments[i].first_at(j)) - m) > 1.01 * (std::abs(m) + unit) / 8)
+          if (!(std::abs(double(state.weights[i][j]) - w) <= gap)) FAIL("weight " << i << ' ' << j);
+          if (!(std::abs(double(state.moments[i].first_at(j)) - m) <=
+                1.01 * (std::abs(m) + unit) / 8))
             FAIL("first moment " << i << ' ' << j);
           const double floor = std::ldexp(2., state.moments[i].second_exponents[block] - 120) / 8;
-          if (std::abs(double(state.moments[i].second_at(j)) - v) > 1.01 * v / 8 + floor)
+          if (!(std::abs(double(state.moments[i].second_at(j)) - v) <= 1.01 * v / 8 + floor))
             FAIL("second moment " << i << ' ' << j);
         }
     }
@@ -415,8 +428,10 @@ TEST_CASE("zero and huge gradients leave finite weights and moments") {
     for (int step = 1; step <= 3; ++step)  // zeros: nothing moves
       adamw_step(std::span(&tensor, 1), {.step = step, .learning_rate = 1e-2}, pool);
     for (const BFloat16 w : weights) CHECK(float(w) == 1.5f);
-    for (std::size_t i = 0; i < n; i += 3) gradients[i] = BFloat16(i % 2 == 0 ? 3e38f : -3e38f);
-    adamw_step(std::span(&tensor, 1), {.step = 4, .learning_rate = 1e-2}, pool);
+    for (std::size_t i = 0; i < n; i += 3) gradients[i] = BFloat16(i % 2 == 0 ? 1e18f : -1e18f);
+    const double norm = adamw_step(std::span(&tensor, 1), {.step = 4, .learning_rate = 1e-2}, pool);
+    CHECK(std::isfinite(norm));
+    CHECK(moments.first_at(0) > 1e16f);
     std::fill(gradients.begin(), gradients.end(), BFloat16(0.f));
     for (int step = 5; step <= 8; ++step)
       adamw_step(std::span(&tensor, 1), {.step = step, .learning_rate = 1e-2}, pool);

@@ -1,5 +1,6 @@
 // linear_log_probs against the same formulas in double over the same inputs, at every level of
 // instruction set that this machine has.
+#include <visplay/core/bfloat16.hpp>
 #include <visplay/core/error.hpp>
 #include <visplay/core/rng.hpp>
 #include <visplay/core/simd_level.hpp>
@@ -15,6 +16,7 @@
 
 #include "support/matrix_values.hpp"
 #include "support/simd_levels.hpp"
+#include "support/worst.hpp"
 
 using namespace visplay;
 using visplay::testing::at_every_level, visplay::testing::Values;
@@ -129,10 +131,9 @@ struct Exact {
 };
 
 double largest_difference(const std::vector<float>& ours, const std::vector<double>& exact) {
-  double worst = 0;
-  for (std::size_t i = 0; i < ours.size(); ++i)
-    worst = std::max(worst, std::abs(double(ours[i]) - exact[i]));
-  return worst;
+  visplay::testing::Worst worst;
+  for (std::size_t i = 0; i < ours.size(); ++i) worst.add(std::abs(double(ours[i]) - exact[i]));
+  return worst.value;
 }
 
 /// Largest error of a gradient in units of one rounding of each term and one of the result. In
@@ -142,15 +143,15 @@ double roundings(const Values& ours, const std::vector<double>& exact,
   const double rounding = ours.type == FloatType::bfloat16 ? 0x1p-8 : 1e-5;
   const bool half = ours.type == FloatType::float16;
   const double of_result = half ? 0x1p-11 : 0, smallest = half ? 0x1p-25 : 1e-30;
-  double worst = 0;
+  visplay::testing::Worst worst;
   for (std::int64_t r = 0; r < ours.rows; ++r)
     for (std::int64_t c = 0; c < ours.columns; ++c) {
       const auto i = std::size_t(r * ours.columns + c);
       const double allowed =
           rounding * (size[i] + std::abs(exact[i])) + of_result * std::abs(exact[i]) + smallest;
-      worst = std::max(worst, std::abs(ours(r, c) - exact[i]) / allowed);
+      worst.add(std::abs(ours(r, c) - exact[i]) / allowed);
     }
-  return worst;
+  return worst.value;
 }
 
 }  // namespace
@@ -407,6 +408,9 @@ TEST_CASE("logits that the forward pass keeps change a gradient by less than its
         std::ranges::fill(memory, std::byte(0x5a));
         const Results ours(example, 1, kept);
         CHECK(std::ranges::count(kept, std::byte(0x5a)) < std::ptrdiff_t(bytes / 3 + 71));
+        CHECK(memory[0] == std::byte(0x5a));
+        CHECK(std::ranges::count(std::span(memory).subspan(1 + bytes), std::byte(0x5a)) ==
+              std::ptrdiff_t(all - bytes));
         CHECK(ours.log_probs == without.log_probs);
         if (type == FloatType::bfloat16 && bytes > 70) {
           CHECK_FALSE(ours == without);  // or nothing was kept
@@ -419,6 +423,23 @@ TEST_CASE("logits that the forward pass keeps change a gradient by less than its
       }
     });
   }
+}
+
+TEST_CASE("kept logits of a very low temperature: the largest keeps its probability") {
+  // y is in the tens of thousands, where rounding may put the largest above itself.
+  Example example(FloatType::bfloat16, {64, 1, 2, 0, 0.001f});
+  example.head.set(0, 0, 1), example.head.set(1, 0, 0);
+  for (std::int64_t t = 0; t < 64; ++t) {
+    example.hidden.set(t, 0, 24 + 0.125f * float(t));
+    example.targets[std::size_t(t)] = 0;
+  }
+  example.by_log_prob.assign(64, 1.f), example.by_entropy.assign(64, 0.f);
+  std::vector<std::byte> memory(linear_log_probs_kept_bytes(64, 2, FloatType::bfloat16));
+  at_every_level([&] {
+    const Results kept(example, 1, memory);
+    // (1 - p) / T for p = 1, and p to some steps of y's 0.004; without its probability 1,000.
+    for (std::int64_t t = 0; t < 64; ++t) REQUIRE(std::abs(kept.hidden(t, 0)) < 20);
+  });
 }
 
 TEST_CASE("the backward pass alone takes logits that the forward pass kept") {
@@ -500,10 +521,27 @@ TEST_CASE("a gradient may be float32 for bfloat16 inputs") {
   linear_log_probs_with_gradient(example.input(), {}, example.coefficients(),
                                  {hidden.view(), head.view()}, pool);
   const Results rounded(example, 1);
+  int others = 0;  // that bfloat16 does not hold
   for (std::int64_t c = 0; c < 48; ++c) {
     CHECK(std::abs(head(7, c) - rounded.head(7, c)) <= 0x1p-8 * std::abs(head(7, c)));
     CHECK(std::abs(hidden(7, c) - rounded.hidden(7, c)) <= 0x1p-8 * std::abs(hidden(7, c)));
+    for (const double x : {head(7, c), hidden(7, c)})
+      others += double(float(BFloat16(float(x)))) != x;
   }
+  CHECK(others > 80);
+  // Terms are rounded to bfloat16, sums are not.
+  const auto of = [](const Values& sums, const std::vector<double>& exact_sums,
+                     const std::vector<double>& sizes) {
+    visplay::testing::Worst worst;
+    for (std::int64_t r = 0; r < sums.rows; ++r)
+      for (std::int64_t c = 0; c < sums.columns; ++c) {
+        const auto i = std::size_t(r * sums.columns + c);
+        worst.add(std::abs(sums(r, c) - exact_sums[i]) / (0x1p-8 * sizes[i]));
+      }
+    return worst.value;
+  };
+  CHECK(of(head, exact.head, exact.head_size) < 1);
+  CHECK(of(hidden, exact.hidden, exact.hidden_size) < 1);
 }
 
 TEST_CASE("linear_log_probs refuses what does not fit") {
@@ -534,4 +572,17 @@ TEST_CASE("linear_log_probs refuses what does not fit") {
   CHECK_THROWS_AS(top(101, 404, 404), Error);
   CHECK_THROWS_AS(top(2, 8, 7), Error);
   CHECK_THROWS_AS(top(0, 1, 1), Error);
+  std::vector<float> four(4);
+  Values hidden(FloatType::bfloat16, 4, 16), head(FloatType::bfloat16, 99, 16);
+  const auto backward = [&](std::size_t sums, std::size_t entropies, std::size_t by,
+                            const LinearLogProbsGradient& gradient) {
+    const std::span<const float> numbers(four);
+    linear_log_probs_backward(example.input(), numbers.first(sums), numbers.first(entropies),
+                              {numbers.first(by), numbers.first(by)}, gradient, pool);
+  };
+  CHECK_NOTHROW(backward(4, 4, 4, {hidden.view(), {}}));
+  CHECK_THROWS_AS(backward(3, 4, 4, {hidden.view(), {}}), Error);
+  CHECK_THROWS_AS(backward(4, 3, 4, {hidden.view(), {}}), Error);
+  CHECK_THROWS_AS(backward(4, 4, 3, {hidden.view(), {}}), Error);
+  CHECK_THROWS_AS(backward(4, 4, 4, {{}, head.view()}), Error);
 }

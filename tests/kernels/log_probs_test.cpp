@@ -8,6 +8,7 @@
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -179,7 +180,7 @@ TEMPLATE_TEST_CASE("the gradient is the exact one, rounded once", "", float, BFl
             const double got = double(float(c.logits[r * c.stride + j]));
             const double within = rounding * std::abs(exact) +
                                   2e-5 * (j < vocabulary ? std::exp(log_p[j]) : 0) + 1e-7;
-            if (std::abs(got - exact) > within)
+            if (!(std::abs(got - exact) <= within))
               FAIL("row " << r << " logit " << j << ": " << got << " for " << exact);
           }
         }
@@ -224,4 +225,25 @@ TEST_CASE("shapes and targets that do not fit are refused") {
   CHECK_THROWS_AS(c.run(0, pool), Error);
   c.entropy.pop_back();
   CHECK_THROWS_AS(c.run(1, pool), Error);
+}
+
+TEST_CASE("a NaN of any bits stays one, as logit and in the gradient") {
+  // What GPUs make; as an exponent's neighbour its lower bits would turn it into a number.
+  const float nan = std::bit_cast<float>(0x7FFFFFFFu);
+  at_every_level([&] {
+    ThreadPool pool(1);
+    Case<float> c(2, 1500, 0, 3);
+    c.logits[700] = nan;
+    c.run(1, pool);
+    CHECK(std::isnan(c.log_sum_exp[0]));
+    CHECK(std::isnan(c.log_probs[0]));
+    CHECK(std::isfinite(c.log_probs[1]));
+
+    Case<BFloat16> rounded(1, 1500, 0, 3);
+    rounded.run(1, pool);
+    const std::vector<float> g{1}, sum{nan};
+    log_probs_backward(LogitsView<BFloat16>{rounded.logits.data(), 1, 1500, 1500}, rounded.targets,
+                       1, {.log_sum_exp = sum, .log_prob_gradients = g}, pool);
+    CHECK(std::ranges::all_of(rounded.logits, [](BFloat16 x) { return std::isnan(float(x)); }));
+  });
 }

@@ -13,6 +13,7 @@
 
 #include "support/matrix_values.hpp"
 #include "support/simd_levels.hpp"
+#include "support/worst.hpp"
 
 using namespace visplay;
 using visplay::testing::at_every_level, visplay::testing::Values;
@@ -60,15 +61,15 @@ struct Example {
     const double step = left.type == FloatType::float32   ? 0x1p-24
                         : left.type == FloatType::float16 ? 0x1p-11
                                                           : 0x1p-8;
-    double worst = 0;
+    visplay::testing::Worst worst;
     for (std::int64_t i = 0; i < shape.rows; ++i)
       for (std::int64_t j = 0; j < shape.columns; ++j) {
         const auto [terms, sizes] = exact[std::size_t(i * shape.columns + j)];
         const double added = with_bias ? double(bias[std::size_t(j)]) : 0, sum = terms + added;
         const double allowed = step * std::abs(sum) + 1e-6 * (sizes + std::abs(added)) + 1e-7;
-        worst = std::max(worst, std::abs(out(i, j) - sum) / allowed);
+        worst.add(std::abs(out(i, j) - sum) / allowed);
       }
-    return worst;
+    return worst.value;
   }
 
  private:

@@ -12,6 +12,8 @@
 #include <support/token_columns.hpp>
 #include <vector>
 
+#include "support/worst.hpp"
+
 using namespace visplay;
 using Catch::Matchers::WithinAbs;
 using Kind = Aggregation::Kind;
@@ -100,12 +102,13 @@ struct Distance {
 };
 
 double distance(std::span<const float> kernel, std::span<const double> plain) {
-  double largest = 0, worst = 0;
+  double largest = 0;
+  visplay::testing::Worst worst;
   for (std::size_t t = 0; t < plain.size(); ++t) {
     largest = std::max(largest, std::abs(plain[t]));
-    worst = std::max(worst, std::abs(double(kernel[t]) - plain[t]));
+    worst.add(std::abs(double(kernel[t]) - plain[t]));
   }
-  return largest > 0 ? worst / largest : worst;
+  return largest > 0 ? worst.value / largest : worst.value;
 }
 
 template <class Objective>

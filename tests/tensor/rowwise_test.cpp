@@ -1,4 +1,5 @@
 // The fused row functions against the same formulas written with ATen, forward and backward.
+#include <visplay/core/error.hpp>
 #include <visplay/tensor/rowwise.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -61,4 +62,22 @@ TEST_CASE("silu_gate, value and gradients, is silu(gate) * up") {
   check_same([](const auto& in) { return silu_gate(in[0], in[1]); },
              [](const auto& in) { return at::silu(in[0]) * in[1]; },
              {at::randn({33, 37}) * 4, at::randn({33, 37})});
+}
+
+TEST_CASE("functions of rows refuse tensors that do not fit") {
+  const auto x = at::randn({4, 6}), weight = at::randn({6});
+  CHECK_NOTHROW(rms_norm(x, weight, 1e-5));
+  CHECK_THROWS_AS(rms_norm(at::randn({2, 4, 6}), weight, 1e-5), Error);
+  CHECK_THROWS_AS(rms_norm(x, at::randn({5}), 1e-5), Error);
+  CHECK_THROWS_AS(rms_norm(x, at::randn({12}).slice(0, 0, 12, 2), 1e-5), Error);
+  CHECK_THROWS_AS(rms_norm(x, weight.to(at::kBFloat16), 1e-5), Error);
+
+  const auto rows = at::randn({4, 2, 6}), angles = at::randn({4, 6}), half = at::randn({4, 3});
+  CHECK_NOTHROW(rotate(rows, half, half));
+  CHECK_THROWS_AS(rotate(rows, half, at::randn({3, 3})), Error);
+  CHECK_THROWS_AS(rotate(rows, angles.slice(1, 0, 3), angles.slice(1, 0, 3)), Error);
+  CHECK_THROWS_AS(rotate(rows, half.to(at::kDouble), half), Error);
+
+  CHECK_THROWS_AS(silu_gate(x, at::randn({6, 4})), Error);
+  CHECK(silu_gate(at::randn({3, 0}), at::randn({3, 0})).numel() == 0);
 }

@@ -73,9 +73,10 @@ namespace adamw_detail {
 [[nodiscard]] double gradient_norm(std::span<const AdamWTensor> tensors, ThreadPool& pool);
 [[nodiscard]] double gradient_norm(std::span<const CompactAdamWTensor> tensors, ThreadPool& pool);
 
-/// Nothing changes if the norm is not finite. Gradients are scaled by max_grad_norm / (norm + 1e-6)
-/// if the norm is larger; what is in memory of them stays as it is.
-/// @return the norm before clipping
+/// Nothing changes if the norm is not finite; which it is not either where squares of gradients leave
+/// float32 (gradients of 1.8e19, or hundreds of 1e18 side by side). Gradients are scaled by
+/// max_grad_norm / (norm + 1e-6) if the norm is larger; what is in memory of them stays as it is.
+/// @return the norm before clipping: not finite says that the step was skipped
 /// @throws Error if the spans of a tensor do not fit each other, or step < 1
 double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, ThreadPool& pool);
 double adamw_step(std::span<const CompactAdamWTensor> tensors, const AdamWStep& step,

@@ -15,8 +15,8 @@ struct KeptLogit {
 
   /// @param below  y less the largest y, at most about zero; NaN: as far as it goes
   [[nodiscard]] VISPLAY_HD static std::uint16_t code_of(float below) {
-    const float rounded = 0.5f - below * steps;
-    return std::uint16_t(std::uint32_t(rounded < most ? rounded : most));
+    const float rounded = 0.5f - below * steps;  // where y itself has large steps: also negative
+    return std::uint16_t(!(rounded < most) ? most : rounded > 0 ? rounded : 0.f);
   }
   [[nodiscard]] VISPLAY_HD static float below_of(std::uint16_t code) {
     return float(code) * (-1 / steps);

@@ -15,11 +15,11 @@
 // Shapes: N tokens, H hidden size, V vocabulary. Work: 2NHV, with gradient 8NHV, or 6NHV if all logits
 // are kept. Reads the head once per 1,024 tokens (fewer beyond H = 2,048: 4 MiB of them packed). Working
 // memory, kept by the calling thread: without gradient at most 5.5 MiB and 1.2 MiB a thread (the top k of
-// each token: 8 (k + 1) KiB a thread more); with gradient about 8 bytes N H and 24 MiB. bfloat16 inputs
-// are multiplied by AMX or AVX512-BF16 where the processor has them, else, like float16, as float32; all
-// sums are float32 or double. The result is the same to the bit for any number of threads and from call
-// to call, at one level of instruction set (core/simd_level.hpp). docs/kernels.md tells how it became what
-// it is.
+// each token: 8 (k + 1) KiB a thread more); with gradient about 8 bytes N H (12 at levels that multiply in
+// float32), 24 MiB and 1.1 MiB a thread. bfloat16 inputs are multiplied by AMX or AVX512-BF16 where the
+// processor has them, else, like float16, as float32; all sums are float32 or double. The result is the
+// same to the bit for any number of threads and from call to call, at one level of instruction set
+// (core/simd_level.hpp). docs/kernels.md tells how it became what it is.
 #pragma once
 
 #include <visplay/core/parallel.hpp>

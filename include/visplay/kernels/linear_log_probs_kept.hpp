@@ -40,7 +40,8 @@ struct KeptTile {
     if constexpr (narrow) {
       const auto steps_of = [](const Lanes& y) {
         const Lanes rounded = multiply_add(y, Lanes{} - KeptLogit::steps, Lanes{} + 0.5f);
-        return __builtin_convertvector(smaller(Lanes{} + KeptLogit::most, rounded), PackIntegers);
+        return __builtin_convertvector(larger(smaller(rounded, Lanes{} + KeptLogit::most), Lanes{}),
+                                       PackIntegers);
       };
       const PackIntegers words = (steps_of(below.a) & 0xFFFF) | (steps_of(below.b) << 16);
       std::memcpy(to, &words, sizeof words);

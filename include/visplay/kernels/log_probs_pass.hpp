@@ -189,7 +189,9 @@ inline void gradient_two(const Number* from, Number* to, float factor, const Row
 
 template <class Number>
 void gradient(Number* row, std::size_t vocabulary, float factor, const RowSlope& slope_in) {
-  const RowSlope slope = slope_in;
+  // A NaN of some bits (0x7FFFFFFF, as GPUs make it) would be rounded to a finite bfloat16.
+  const auto plain = [](float x) { return x == x ? x : std::numeric_limits<float>::quiet_NaN(); };
+  const RowSlope slope{plain(slope_in.a), plain(slope_in.b), plain(slope_in.reference)};
   std::size_t at = 0;
   for (; at + pair <= vocabulary; at += pair) {
     fetch_ahead<pair * sizeof(Number)>(row + at);

@@ -5,7 +5,7 @@
 //   const ObjectiveReport report =
 //       evaluate(Objective{}, batch, totals_of(batch), {.log_probs = gradient}, pool);
 //
-// Shapes: N tokens in B completions laid end to end, B + 1 offsets. Reads 12 to 32 bytes and writes
+// Shapes: N tokens in B completions laid end to end, B + 1 offsets. Reads 8 to 36 bytes and writes
 // 4 to 8 a token. Token losses go by blocks of 2,048 tokens, sequence and group losses by as many
 // whole completions or groups, whose tokens they visit twice while they are in cache. Sums of blocks
 // (in double) are merged in order: the result is the same to the bit for any number of threads, at
@@ -247,8 +247,8 @@ class Evaluation {
 
 /// @param totals  of the whole optimiser batch, of which `batch` may be a part (whole groups of it,
 ///                for group losses)
-/// @throws Error if the views do not fit each other; an objective with a KL needs ref_log_probs, one
-///         with an entropy bonus entropy
+/// @throws Error if the views do not fit each other or the totals cannot hold them; an objective with a KL
+///         needs ref_log_probs, one with an entropy bonus entropy; token advantages need a token loss
 template <PolicyLoss Loss, TokenLoss Kl, TokenCorrection Correction>
 [[nodiscard]] ObjectiveReport evaluate(const Objective<Loss, Kl, Correction>& objective,
                                        const TokenBatch& batch, const BatchTotals& totals,

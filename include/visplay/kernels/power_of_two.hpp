@@ -90,14 +90,14 @@ inline Both<Pack::Lanes> power_of_two(const Both<Pack::Lanes>& y) {
 /// 2^t for t in [-126, 127], relative error below 2e-7.
 template <class Floats, class Integers>
 inline Floats power_in_range(const Floats& t) {
-  constexpr float to_integer = 12582912.f;  // 1.5 * 2^23
+  constexpr float to_integer = 12582912.f + 127.f;  // 1.5 * 2^23, and the exponent of 1
   const Floats shifted = t + to_integer, n = shifted - to_integer, f = t - n;
   Floats p = f * 0.00132669706f + 0.00967545994f;
   p = p * f + 0.0555074252f;
   p = p * f + 0.240226217f;
   p = p * f + 0.693146944f;
   p = p * f + 1.00000012f;
-  return bits_as<Floats>(bits_as<Integers>(p) + (bits_as<Integers>(shifted) << 23));
+  return p * bits_as<Floats>(bits_as<Integers>(shifted) << 23);  // a NaN of any bits stays one
 }
 /// 2^y for y that is bounded below; from 127 on so large that a sum shows it.
 inline Pack::Lanes power_of_two(const Pack::Lanes& y) {

@@ -35,7 +35,7 @@ inline void store_two_upper(BFloat16* to, const PackIntegers& a, const PackInteg
   const Halves halves = join_upper(a, b);
   std::memcpy(static_cast<void*>(to), &halves, sizeof halves);
 }
-/// Rounded to nearest even; a NaN may become infinite.
+/// Rounded to nearest even; a NaN whose lower half is not zero may become another number.
 inline void store_two(BFloat16* to, const Pack::Lanes& a, const Pack::Lanes& b) {
   const auto rounded = [](const Pack::Lanes& x) {
     const auto bits = std::bit_cast<PackIntegers>(x);

@@ -34,6 +34,7 @@ VISPLAY_INLINE at::Tensor AttentionFunction::forward(AutogradContext* ctx, const
                                                      LayoutPtr layout, double scale) {
   const auto q_rows = q.contiguous(), k_rows = k.contiguous(), v_rows = v.contiguous();
   const bool half = check_mixed_input(q_rows, "attention: q");
+  check_mixed_input(k_rows, "attention: k"), check_mixed_input(v_rows, "attention: v");
   const auto shape = shape_of(q, k, scale);
   auto out = at::empty_like(q_rows);
   auto log_sum = at::empty({q.size(0), q.size(1)}, at::kFloat);
@@ -82,6 +83,7 @@ VISPLAY_INLINE at::Tensor attention(const at::Tensor& q, const at::Tensor& k, co
             q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type(),
         "attention: expected q [rows, heads, dim] and k, v [rows, kv_heads, dim] of one type with "
         "kv_heads dividing heads");
+  check(layout != nullptr, "attention: expected a layout, got null");
   check(q.size(0) == layout->rows(), "attention: expected the layout's {} rows, got {}",
         layout->rows(), q.size(0));
   return detail::AttentionFunction::apply(q, k, v, std::move(layout), scale);

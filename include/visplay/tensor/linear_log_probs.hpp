@@ -52,9 +52,10 @@ struct LinearLogProbsResult {
 };
 
 /// Forward pass, the objective's coefficients, backward pass. Arguments as above.
-/// @param coefficients_of  on the CPU it must not call functions of tensors that run kernels: they wait for
-///                         this call. On a GPU it is called before the forward pass has run, with memory of
-///                         the device: what it asks for has to be on the same stream
+/// @param coefficients_of  on the CPU it must not call functions of tensors that run kernels: they
+///                         would wait for this call for ever. On a GPU it is called before the forward
+///                         pass has run, with memory of the device: what it asks for has to be on the
+///                         same stream
 [[nodiscard]] LinearLogProbsResult linear_log_probs_with_gradient(
     const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
     const CoefficientsOf& coefficients_of, std::int64_t kept_bytes = default_kept_bytes);

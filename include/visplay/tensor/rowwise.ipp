@@ -36,7 +36,9 @@ VISPLAY_INLINE at::Tensor RmsNormFunction::forward(AutogradContext* ctx, const a
                                                    const at::Tensor& weight, double eps) {
   const auto x = x_in.contiguous();
   const bool half = check_mixed_input(x, "rms_norm: x");
-  check(weight.scalar_type() == x.scalar_type(), "rms_norm: weight and x differ in type");
+  check(x.dim() == 2 && weight.sizes() == x.sizes().slice(1) && weight.is_contiguous() &&
+            weight.is_cpu() && weight.scalar_type() == x.scalar_type(),
+        "rms_norm: expected x [rows, dim] and a contiguous weight [dim] of its type");
   const auto rows = x.size(0), dim = x.size(1);
   auto y = at::empty_like(x), inverse = at::empty({rows}, at::kFloat);
   with_element(half, [&](auto number) {
@@ -121,9 +123,12 @@ VISPLAY_INLINE at::Tensor rotated(const at::Tensor& x_in, const at::Tensor& cos,
 
 VISPLAY_INLINE at::Tensor RotaryFunction::forward(AutogradContext* ctx, const at::Tensor& x,
                                                   const at::Tensor& cos, const at::Tensor& sin) {
-  check(x.dim() == 3 && x.size(2) % 2 == 0 && cos.size(0) == x.size(0) &&
-            cos.size(1) == x.size(2) / 2,
-        "rotate: expected x [rows, heads, dim] and cos, sin [rows, dim / 2]");
+  const auto fits = [&](const at::Tensor& t) {
+    return t.dim() == 2 && t.size(0) == x.size(0) && t.size(1) == x.size(2) / 2 && t.is_cpu() &&
+           t.scalar_type() == at::kFloat && t.is_contiguous();
+  };
+  check(x.dim() == 3 && x.size(2) % 2 == 0 && fits(cos) && fits(sin),
+        "rotate: expected x [rows, heads, dim] and contiguous float32 cos, sin [rows, dim / 2]");
   ctx->save_for_backward({cos, sin});
   return rotated(x, cos, sin, 1);
 }
@@ -168,10 +173,10 @@ VISPLAY_INLINE at::Tensor SiluGateFunction::forward(AutogradContext* ctx, const 
                                                     const at::Tensor& up_in) {
   const auto gate = gate_in.contiguous(), up = up_in.contiguous();
   const bool half = check_mixed_input(gate, "silu_gate: gate");
-  check(up.sizes() == gate.sizes() && up.scalar_type() == gate.scalar_type(),
-        "silu_gate: gate and up differ in shape or type");
+  check(up.sizes() == gate.sizes() && up.scalar_type() == gate.scalar_type() && up.is_cpu(),
+        "silu_gate: gate and up differ in shape, type or device");
   auto y = at::empty_like(gate);
-  const auto dim = gate.size(-1);
+  const auto dim = std::max<std::int64_t>(gate.size(-1), 1);
   with_element(half, [&](auto number) {
     using T = decltype(number);
     const T *g = numbers<T>(gate), *u = numbers<T>(up);
@@ -187,7 +192,7 @@ VISPLAY_INLINE TensorList SiluGateFunction::backward(AutogradContext* ctx, Tenso
   const auto saved = ctx->get_saved_variables();
   const auto grad = grads[0].contiguous();
   auto dg = at::empty_like(grad), du = at::empty_like(grad);
-  const auto dim = grad.size(-1);
+  const auto dim = std::max<std::int64_t>(grad.size(-1), 1);
   with_element(grad.scalar_type() == at::kBFloat16, [&](auto number) {
     using T = decltype(number);
     const T *g = numbers<T>(saved[0]), *u = numbers<T>(saved[1]), *from = numbers<T>(grad);
