@@ -5,6 +5,7 @@
 #include <visplay/kernels/adamw_pass.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <algorithm>
@@ -211,15 +212,65 @@ TEST_CASE("no gradient is a gradient of zeros") {
   adamw_step(std::span<const AdamWTensor>(views), {.step = 2}, pool);
   CHECK(with.weights == without.weights);
   CHECK(with.first == without.first);
+
+  Compact zeros, none;
+  zeros.draw(1), none.draw(1);
+  take(zeros, {}, pool), take(none, {}, pool);
+  for (auto& g : zeros.gradients) g.assign(g.size(), BFloat16(0.f));
+  auto compact_views = none.views();
+  for (auto& view : compact_views) view.gradients = {};
+  take(zeros, {.step = 2}, pool);
+  adamw_step(std::span<const CompactAdamWTensor>(compact_views), {.step = 2}, pool);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    CHECK(same(zeros.weights[i], none.weights[i]));
+    CHECK(zeros.moments[i].first == none.moments[i].first);
+    CHECK(zeros.moments[i].second == none.moments[i].second);
+  }
 }
 
-TEST_CASE("spans that do not fit are refused by name") {
+TEST_CASE("shards take a step by the norm of all gradients") {
+  ThreadPool pool(2);
+  Floats whole, shards;
+  whole.draw(1), shards.draw(1);
+  const double norm = take(whole, {.max_grad_norm = 0.5}, pool);
+  const auto views = shards.views();
+  const auto a = std::span(views).first(3), b = std::span(views).subspan(3);
+  CHECK_THAT(std::hypot(gradient_norm(a, pool), gradient_norm(b, pool)), WithinRel(norm, 1e-7));
+  for (const auto& shard : {a, b})
+    CHECK(adamw_step(shard, {.max_grad_norm = 0.5, .grad_norm = norm}, pool) == norm);
+  CHECK(shards.weights == whole.weights);
+  CHECK(shards.second == whole.second);
+
+  // A rank whose own gradients are finite skips the step that others skip.
+  const double infinite = std::numeric_limits<double>::infinity();
+  CHECK(adamw_step(a, {.step = 2, .grad_norm = infinite}, pool) == infinite);
+  CHECK(shards.weights == whole.weights);
+}
+
+TEST_CASE("what does not fit is refused by name") {
   ThreadPool pool(1);
   std::vector<float> four(4), three(3);
-  const AdamWTensor tensor{four, three, four, four, 0};
-  CHECK_THROWS_AS(adamw_step(std::span(&tensor, 1), {}, pool), Error);
+  const auto refused = [&](const AdamWTensor& tensor, const AdamWStep& step, const char* message) {
+    CHECK_THROWS_WITH(adamw_step(std::span(&tensor, 1), step, pool), message);
+  };
+  refused({four, three, four, four, 0}, {}, "adamw: tensor 0: expected 4 gradients, got 3");
+  refused({four, four, three, four, 0}, {}, "adamw: tensor 0: expected 4 first moments, got 3");
+  refused({four, four, four, three, 0}, {}, "adamw: tensor 0: expected 4 second moments, got 3");
   const AdamWTensor fits{four, four, four, four, 0};
-  CHECK_THROWS_AS(adamw_step(std::span(&fits, 1), {.step = 0}, pool), Error);
+  refused(fits, {.step = 0}, "adamw: expected a step in [1, 2^32), got 0");
+  refused(fits, {.grad_norm = -1}, "adamw: expected a gradient norm from 0 on, got -1");
+
+  std::vector<BFloat16> some(4);
+  CompactMoments moments(3);
+  const auto refused_compact = [&](CompactMoments* of, const char* message) {
+    const CompactAdamWTensor tensor{some, some, of, 0};
+    CHECK_THROWS_WITH(adamw_step(std::span(&tensor, 1), {}, pool), message);
+  };
+  refused_compact(nullptr, "adamw: tensor 0 has no moments");
+  refused_compact(&moments, "adamw: tensor 0: expected 4 first moments, got 3");
+  moments = CompactMoments(4);
+  moments.second_exponents.clear();
+  refused_compact(&moments, "adamw: tensor 0: expected 1 second exponents, got 0");
 }
 
 TEST_CASE("registers of random bits are those of the formula") {

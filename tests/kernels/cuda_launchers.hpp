@@ -431,7 +431,11 @@ class CudaLaunchers {
       d_norm =
           cuda::adamw_step(tensors(d_weights, d_gradients, d_first, d_second), settings, stream_);
     }
+    const auto device = tensors(d_weights, d_gradients, d_first, d_second);
     const std::string name = "adamw float32 at " + std::to_string(at);
+    add_(name + " gradient_norm", std::abs(cuda::gradient_norm(device, stream_) / norm - 1), 1e-6);
+    const double known = cuda::adamw_step(device, {.learning_rate = 0, .grad_norm = 7}, stream_);
+    add_(name + " known norm", std::abs(known - 7), 0);
     add_(name + " norm", std::abs(norm - d_norm) / norm, 1e-6);
     add_(name, difference(d_weights.back(), weights), 1e-6);
   }

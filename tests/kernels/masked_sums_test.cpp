@@ -49,4 +49,7 @@ TEST_CASE("masked_sums keeps nothing of a masked NaN and refuses what does not f
   CHECK_THROWS_AS(call(short_mask, {0, 3}), Error);
   CHECK_THROWS_AS(call(mask, {0, 2}), Error);
   CHECK_THROWS_AS(call(mask, {0}), Error);
+  CHECK_THROWS_AS(call(mask, {1, 3}), Error);
+  sums.resize(2);
+  CHECK_THROWS_AS(call(mask, {0, 4, 3}), Error);
 }

@@ -22,6 +22,11 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+// The example is a trainer on whatever device it is given; main is for the program of its own.
+#define main torch_trainer_main
+#include "../../examples/torch_trainer.cpp"
+#undef main
+
 using namespace visplay;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
@@ -177,4 +182,13 @@ TEST_CASE("tensors of two devices are refused in a sentence") {
   CHECK_THROWS_MATCHES(loss(there.by_log_prob, pool), Error,
                        refuses("on the CPU for a ThreadPool"));
   CHECK_THROWS_MATCHES(loss(here.by_log_prob, stream), Error, refuses("of the stream's GPU"));
+}
+
+TEST_CASE("examples/torch_trainer.cpp trains on a GPU as on the CPU") {
+  NEED_DEVICE();
+  cuda::Stream stream(current_stream(device));
+  ThreadPool pool(1);
+  constexpr std::int64_t steps = 5;
+  // A rounding may change a letter that is drawn, one of 384.
+  CHECK(std::abs(train(device, stream, steps) - train(at::kCPU, pool, steps)) < 0.02);
 }

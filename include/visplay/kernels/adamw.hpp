@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -60,7 +61,10 @@ struct AdamWStep {
   double beta1 = 0.9, beta2 = 0.999;
   double eps = 1e-8;
   double max_grad_norm = 0;  ///< 0: no clipping
-  std::uint64_t key = 0;     ///< of the random bits, such as Rng(seed).fork("adamw").key()
+  /// Of all gradients, where these are a shard of them: the root of the sum of squares of all ranks'
+  /// gradient_norm. Empty: of these, computed.
+  std::optional<double> grad_norm{};
+  std::uint64_t key = 0;  ///< of the random bits, such as Rng(seed).fork("adamw").key()
 };
 
 namespace adamw_detail {
@@ -77,7 +81,7 @@ namespace adamw_detail {
 /// float32 (gradients of 1.8e19, or hundreds of 1e18 side by side). Gradients are scaled by
 /// max_grad_norm / (norm + 1e-6) if the norm is larger; what is in memory of them stays as it is.
 /// @return the norm before clipping: not finite says that the step was skipped
-/// @throws Error if the spans of a tensor do not fit each other, or step < 1
+/// @throws Error if the spans of a tensor do not fit each other, step < 1 or grad_norm < 0
 double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, ThreadPool& pool);
 double adamw_step(std::span<const CompactAdamWTensor> tensors, const AdamWStep& step,
                   ThreadPool& pool);

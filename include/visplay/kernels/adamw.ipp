@@ -133,7 +133,9 @@ double step_all(std::span<const Tensor> tensors, const AdamWStep& step, Squares 
   check_tensors(tensors);
   check_step(step);
   const auto tasks = tasks_of(tensors);
-  const double norm = norm_of(tensors, std::span<const Task>(tasks), squares, pool);
+  const double norm = step.grad_norm
+                          ? *step.grad_norm
+                          : norm_of(tensors, std::span<const Task>(tasks), squares, pool);
   if (!std::isfinite(norm)) return norm;
   const bool clips = step.max_grad_norm > 0 && norm > step.max_grad_norm;
   const auto scale = float(clips ? step.max_grad_norm / (norm + 1e-6) : 1);

@@ -39,6 +39,8 @@ void check_compact_moments(std::size_t i, std::size_t n, const Moments& moments)
 inline void check_step(const AdamWStep& step) {
   check(step.step >= 1 && step.step < (std::int64_t(1) << 32),
         "adamw: expected a step in [1, 2^32), got {}", step.step);
+  const double norm = step.grad_norm.value_or(0);
+  check(!(norm < 0), "adamw: expected a gradient norm from 0 on, got {}", norm);
 }
 
 }  // namespace visplay::adamw_detail

@@ -7,11 +7,10 @@
 
 namespace visplay::objective_detail {
 
-namespace {
 // A register of each at any level.
-alignas(64) constexpr std::array<float, 16> zeros{};
-alignas(64) constexpr std::array<float, 16> ones{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-}  // namespace
+alignas(64) inline constexpr std::array<float, 16> zeros{};
+alignas(64) inline constexpr std::array<float, 16> ones{1, 1, 1, 1, 1, 1, 1, 1,
+                                                        1, 1, 1, 1, 1, 1, 1, 1};
 
 VISPLAY_INLINE std::vector<CompletionTokens> completions_of(const Aggregation& aggregation,
                                                             const TokenBatch& batch,

@@ -55,7 +55,7 @@ struct PagedSequence {
 };
 
 /// For sequences [begin, end): out = attention of its query over all its cached tokens, and over
-/// the slot that is being written (page.count) in the last page.
+/// the slot that is being written (page.count) in the last page, which grow() has made room for.
 /// Sums are in float.
 /// @param q    [sequences, heads, head_dim]; T as the cache is kept
 /// @param out  [sequences, heads, head_dim]

@@ -24,7 +24,16 @@
 #endif
 #endif
 
-namespace visplay::detail {
+namespace visplay {
+
+#ifdef VISPLAY_CUDA
+/// libtorch's stream that this thread's work for the device goes to, for cuda::Stream.
+inline void* current_stream(const at::Device& device) {
+  return c10::impl::VirtualGuardImpl(device.type()).getStream(device).native_handle();
+}
+#endif
+
+namespace detail {
 
 #ifdef VISPLAY_CUDA
 
@@ -76,4 +85,5 @@ constexpr bool is_on_gpu(const at::Tensor&) { return false; }
 
 #endif
 
-}  // namespace visplay::detail
+}  // namespace detail
+}  // namespace visplay

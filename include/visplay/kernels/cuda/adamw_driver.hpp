@@ -76,11 +76,14 @@ void gradient_norm(E& executor, std::span<const Tensor> tensors, const GlobalVie
   executor.run(1, NormKernel{as_const(parts), norm});
 }
 
-/// @param parts, norm  as above; norm becomes that before clipping
+/// @param parts, norm  as above; norm becomes that before clipping. No parts if the step has its norm
 template <Executor E, class Tensor>
 void adamw_step(E& executor, std::span<const Tensor> tensors, const AdamWStep& settings,
                 const GlobalView<double>& parts, const GlobalView<double>& norm) {
-  gradient_norm(executor, tensors, parts, norm);
+  if (settings.grad_norm)
+    executor.run(1, NormKernel{{}, norm, *settings.grad_norm});
+  else
+    gradient_norm(executor, tensors, parts, norm);
   const GradientClip clip{as_const(norm), settings.max_grad_norm};
   run_batches(executor, tensors.size(), [&](std::size_t i) {
     return adamw_driver_detail::kernel_of(tensors[i], i, settings, clip);

@@ -43,11 +43,12 @@ struct SquaresKernel {
   }
 };
 
-/// One block: the root of the sum of all sums.
+/// One block: the root of the sum of all sums, or if there are none what is known.
 struct NormKernel {
   static constexpr int threads = 1024;
   GlobalView<const double> sums{};
   GlobalView<double> norm{};  ///< [1]
+  double known = 0;
 
   template <Block B>
   VISPLAY_DEVICE void operator()(B& block) const {
@@ -55,7 +56,7 @@ struct NormKernel {
     for (auto i = std::size_t(block.thread()); i < sums.count; i += std::size_t(block.threads()))
       mine += block.read(sums, i);
     const double all = block_reduce<0>(block, mine, Plus{});
-    if (block.thread() == 0) block.write(norm, 0, std::sqrt(all));
+    if (block.thread() == 0) block.write(norm, 0, sums.count > 0 ? std::sqrt(all) : known);
   }
 };
 

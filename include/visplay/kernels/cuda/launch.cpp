@@ -105,29 +105,46 @@ void check_tensor(std::size_t i, const CompactAdamWTensor& t) {
 }
 
 template <class Tensor>
-void check_tensors(std::span<const Tensor> tensors, const AdamWStep& step) {
+void check_tensors(std::span<const Tensor> tensors) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     adamw_detail::check_gradients(i, tensors[i]);
     check_tensor(i, tensors[i]);
   }
-  adamw_detail::check_step(step);
+}
+
+/// Work space for `parts` numbers, and an executor, for launch(executor, parts).
+template <class Launch>
+void with_norm_parts(std::size_t parts, Stream& stream, const Launch& launch) {
+  const Stream::Space space(stream, parts * sizeof(double));
+  DeviceExecutor executor(stream, "adamw");
+  launch(executor, GlobalView<double>{reinterpret_cast<double*>(space.data()), parts});
+}
+
+template <class Tensor>
+void norm_of(std::span<const Tensor> tensors, double* norm, Stream& stream) {
+  check_tensors(tensors);
+  with_norm_parts(norm_parts(tensors), stream, [&](auto& executor, const auto& parts) {
+    gradient_norm(executor, tensors, parts, {norm, 1});
+  });
 }
 
 template <class Tensor>
 void step_all(std::span<const Tensor> tensors, const AdamWStep& step, double* norm,
               Stream& stream) {
-  check_tensors(tensors, step);
+  check_tensors(tensors);
+  adamw_detail::check_step(step);
   check(norm, "adamw: the norm goes to memory of the device, got null");
-  const std::size_t parts = norm_parts(tensors);
-  const Stream::Space space(stream, parts * sizeof(double));
-  DeviceExecutor executor(stream, "adamw");
-  adamw_step(executor, tensors, step, {reinterpret_cast<double*>(space.data()), parts}, {norm, 1});
+  with_norm_parts(step.grad_norm ? 0 : norm_parts(tensors), stream,
+                  [&](auto& executor, const auto& parts) {
+                    adamw_step(executor, tensors, step, parts, {norm, 1});
+                  });
 }
 
-template <class Tensor>
-double step_and_wait(std::span<const Tensor> tensors, const AdamWStep& step, Stream& stream) {
+/// The number that launch(where) leaves in memory of the device.
+template <class Launch>
+double awaited(Stream& stream, const Launch& launch) {
   const Stream::Space space(stream, sizeof(double));
-  step_all(tensors, step, reinterpret_cast<double*>(space.data()), stream);
+  launch(reinterpret_cast<double*>(space.data()));
   double norm = 0;
   stream.fetch(&norm, space.data(), sizeof(norm));
   return norm;
@@ -222,12 +239,18 @@ std::size_t linear_log_probs_bytes(const LinearLogProbsInput& input,
   return HeadSpace(Area(), checked_plan(input, chunk, top_k), gradient).bytes + product_bytes();
 }
 
+double gradient_norm(std::span<const AdamWTensor> tensors, Stream& stream) {
+  return awaited(stream, [&](double* norm) { norm_of(tensors, norm, stream); });
+}
+double gradient_norm(std::span<const CompactAdamWTensor> tensors, Stream& stream) {
+  return awaited(stream, [&](double* norm) { norm_of(tensors, norm, stream); });
+}
 double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, Stream& stream) {
-  return step_and_wait(tensors, step, stream);
+  return awaited(stream, [&](double* norm) { step_all(tensors, step, norm, stream); });
 }
 double adamw_step(std::span<const CompactAdamWTensor> tensors, const AdamWStep& step,
                   Stream& stream) {
-  return step_and_wait(tensors, step, stream);
+  return awaited(stream, [&](double* norm) { step_all(tensors, step, norm, stream); });
 }
 void adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, double* norm,
                 Stream& stream) {

@@ -84,6 +84,10 @@ void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
                                                  const LinearLogProbsGradient& gradient,
                                                  std::int64_t chunk = 0, std::size_t top_k = 0);
 
+/// As kernels/adamw.hpp. They wait.
+[[nodiscard]] double gradient_norm(std::span<const AdamWTensor> tensors, Stream& stream);
+[[nodiscard]] double gradient_norm(std::span<const CompactAdamWTensor> tensors, Stream& stream);
+
 /// As kernels/adamw.hpp; random bits are the CPU's. Waits, and returns the norm before clipping.
 double adamw_step(std::span<const AdamWTensor> tensors, const AdamWStep& step, Stream& stream);
 double adamw_step(std::span<const CompactAdamWTensor> tensors, const AdamWStep& step,
