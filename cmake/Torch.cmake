@@ -6,11 +6,14 @@
 # sees the system's fmt.
 include_guard()
 
-# The first torch package with headers among: the given folder, .deps/venv, the active Python's.
+# The first torch package with headers among: the given folder, or that of a find_package(Torch) before;
+# .deps/venv, the active Python's.
 function(visplay_find_torch out)
   file(GLOB candidates "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../.deps/venv/lib/python3*/site-packages/torch")
   if(VISPLAY_TORCH_DIR)
     set(candidates "${VISPLAY_TORCH_DIR}")
+  elseif(TORCH_INSTALL_PREFIX)
+    set(candidates "${TORCH_INSTALL_PREFIX}")
   elseif(NOT candidates)
     find_package(Python3 QUIET COMPONENTS Interpreter)
     if(Python3_FOUND)

@@ -459,6 +459,7 @@ set(VISPLAY_TESTS_cluster
 set(VISPLAY_TESTS_core
     core/describe_test.cpp
     core/dual_test.cpp
+    core/error_test.cpp
     core/float16_test.cpp
     core/grouped_span_test.cpp
     core/metrics_test.cpp

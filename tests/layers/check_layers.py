@@ -15,8 +15,10 @@ ATEN_NAME = re.compile(r"\b(at|torch|c10)::\w")
 BRINGS_ATEN = re.compile(r"#include <(ATen|torch|c10|visplay/(" + "|".join(layers.TORCH) + "))/")
 
 
-def offence(folder: str, quote: str, included: str) -> str | None:
+def offence(folder: str, suffix: str, quote: str, included: str) -> str | None:
     """Why a file of that folder may not have that include; None if it may."""
+    if suffix == ".hpp" and included.startswith("fmt/"):
+        return "programs may see another fmt than the library was built with: bodies alone include it"
     if quote == '"':
         return "write <visplay/...>: quoted includes depend on the including file's place"
     if included.startswith("visplay/"):
@@ -53,7 +55,7 @@ def offences(root: Path) -> list[str]:
             found.append(f"{where}: names at:: or torch:: without an include that brings them")
         for number, line in enumerate(text.splitlines(), 1):
             match = INCLUDE.match(line)
-            why = match and offence(folder, *match.groups())
+            why = match and offence(folder, path.suffix, *match.groups())
             if why:
                 found.append(f"{where}:{number}: {line.strip()}: {why}")
     return found
@@ -69,10 +71,12 @@ def self_test() -> list[str]:
         "reward/e.hpp": "#include <visplay/loss/token_loss.hpp>",
         "misc/f.hpp": "",
         "policy/j.hpp": "at::Tensor x;",
+        "core/k.hpp": "#include <fmt/core.h>",
     }
     right = {
         "loss/g.hpp": "#include <visplay/reward/difficulty.hpp>",
         "model/h.hpp": "#include <ATen/ATen.h>\n#include <visplay/io/safetensors.hpp>",
+        "text/l.ipp": "#include <fmt/format.h>",
         "io/i.hpp": "#include <nlohmann/json.hpp>\n#include <vector>",
     }
     with tempfile.TemporaryDirectory() as folder:

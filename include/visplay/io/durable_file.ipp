@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -210,8 +211,9 @@ VISPLAY_INLINE void check_free_space(const std::filesystem::path& folder, std::u
   struct statvfs space {};
   check(::statvfs(folder.c_str(), &space) == 0, "{}: {}", folder.string(), std::strerror(errno));
   const double free = double(space.f_bavail) * double(space.f_frsize);
-  check(free >= 1.1 * double(bytes), "{}: {:.0f} MB are free on this disk, {:.0f} MB are needed",
-        folder.string(), free / 1e6, 1.1 * double(bytes) / 1e6);
+  const double needed = 1.1 * double(bytes);
+  check(free >= needed, "{}: {} MB are free on this disk, {} MB are needed", folder.string(),
+        std::llround(free / 1e6), std::llround(needed / 1e6));
 }
 
 }  // namespace visplay

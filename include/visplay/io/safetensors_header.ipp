@@ -157,7 +157,7 @@ VISPLAY_INLINE std::string_view header_text(std::span<const std::byte> bytes,
   check(length <= bytes.size() - 8, "{}: truncated, a header of {} bytes in a file of {}{}", where,
         length, bytes.size(), foreign_format(bytes));
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, length);
-  check(text.starts_with('{'), "{}: the header does not start with '{{'{}", where,
+  check(text.starts_with('{'), "{}: the header does not start with '{}'{}", where, '{',
         foreign_format(bytes));
   // The parser takes a zero byte for the end of its input and would not see what follows.
   check(text.find('\0') == std::string_view::npos,

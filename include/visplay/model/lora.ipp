@@ -149,10 +149,12 @@ VISPLAY_INLINE Weights read_lora_tensors(const std::filesystem::path& file,
     check(a != found.end() && b != found.end(), "{}: {} has one of lora_A and lora_B, not both",
           file.string(), path);
     const auto &in = a->second->shape, &out = b->second->shape;
-    check(in.size() == 2 && out.size() == 2 && in[0] == out[1] && in[0] > 0 && in[1] == shape[1] &&
-              out[0] == shape[0],
+    const bool fits = in.size() == 2 && out.size() == 2 && in[0] == out[1] && in[0] > 0 &&
+                      in[1] == shape[1] && out[0] == shape[0];
+    if (!fits)
+      throw Error(fmt::format(
           "{}: {}: expected lora_A [r, {}] and lora_B [{}, r], got [{}] and [{}]", file.string(),
-          path, shape[1], shape[0], fmt::join(in, ", "), fmt::join(out, ", "));
+          path, shape[1], shape[0], fmt::join(in, ", "), fmt::join(out, ", ")));
     tensors.push_back({a->first, float_tensor(*a->second)});
     tensors.push_back({b->first, float_tensor(*b->second)});
     found.erase(a), found.erase(b);

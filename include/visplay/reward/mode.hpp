@@ -3,9 +3,8 @@
 
 #include <visplay/core/error.hpp>
 
-#include <fmt/format.h>
-
 #include <array>
+#include <string>
 #include <string_view>
 
 namespace visplay {
@@ -26,7 +25,7 @@ constexpr std::string_view name_of(Mode mode) { return choices_of(mode)[std::siz
 [[nodiscard]] inline Mode mode_named(std::string_view name) {
   for (const Mode mode : {Mode::paper, Mode::official, Mode::robust})
     if (name == name_of(mode)) return mode;
-  throw UsageError(fmt::format("mode: expected paper, official or robust, got '{}'", name));
+  throw UsageError("mode: expected paper, official or robust, got '" + std::string(name) + "'");
 }
 
 }  // namespace visplay

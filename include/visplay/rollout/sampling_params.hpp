@@ -3,8 +3,6 @@
 
 #include <visplay/core/error.hpp>
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -25,7 +23,7 @@ struct SamplingParams {
 /// @throws UsageError that names the field out of range
 inline void validate(const SamplingParams& params) {
   const auto expect = [](bool ok, const char* field, const char* range, auto got) {
-    if (!ok) throw UsageError(fmt::format("sampling.{}: expected {}, got {}", field, range, got));
+    check<UsageError>(ok, "sampling.{}: expected {}, got {}", field, range, got);
   };
   expect(std::isfinite(params.temperature) && params.temperature >= 0, "temperature",
          "a number of at least 0", params.temperature);

@@ -55,10 +55,9 @@ VISPLAY_INLINE ObjectiveLoss objective_loss(const at::Tensor& log_probs, const a
 VISPLAY_INLINE void check_device(const at::Tensor& log_probs, const at::Tensor& entropy,
                                  bool is_stream) {
   for (const at::Tensor& t : {log_probs, entropy})
-    if (t.defined() && is_on_gpu(t) != is_stream)
-      throw Error(fmt::format("objective loss: expected a tensor {}, got one on {}",
-                              is_stream ? "of the stream's GPU" : "on the CPU for a ThreadPool",
-                              t.device().str()));
+    if (t.defined())
+      check(is_on_gpu(t) == is_stream, "objective loss: expected a tensor {}, got one on {}",
+            is_stream ? "of the stream's GPU" : "on the CPU for a ThreadPool", t.device().str());
 }
 
 }  // namespace detail

@@ -43,7 +43,7 @@ VISPLAY_INLINE Tokenizer::Tokenizer(Vocabulary vocabulary) : vocabulary_(std::mo
   for (int byte = 0; byte < 256; ++byte) {
     byte_ids[byte] = table_.find(std::string(1, char(byte)));
     check(byte_ids[byte] >= 0 && byte_ids[byte] < std::int64_t(vocabulary_.tokens.size()),
-          "tokenizer: expected a token for each byte, got none for {:#04x}", byte);
+          "tokenizer: expected a token for each byte, got none for byte {}", byte);
   }
   merges_ = BytePairMerges(vocabulary_.merges, byte_ids);
   mark_whole();

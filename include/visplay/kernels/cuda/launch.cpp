@@ -10,13 +10,14 @@
 #include <visplay/kernels/linear_log_probs_checks.hpp>
 #include <visplay/kernels/log_probs_checks.hpp>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace visplay::cuda {
 
 void throw_cuda_error(const char* call, const char* reason) {
-  throw Error(fmt::format("cuda: {}: {}", call, reason));
+  throw Error("cuda: " + std::string(call) + ": " + reason);
 }
 
 namespace {

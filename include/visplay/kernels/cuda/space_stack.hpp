@@ -8,7 +8,7 @@
 
 namespace visplay::cuda {
 
-/// Throws Error "cuda: <call>: <reason>"; in launch.cpp, since no fmt is where nvcc compiles.
+/// Throws Error "cuda: <call>: <reason>".
 [[noreturn]] void throw_cuda_error(const char* call, const char* reason);
 
 /// Memory of its own for each depth of nesting, which grows by a quarter or more and stays; or pieces of

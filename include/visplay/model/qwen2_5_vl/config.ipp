@@ -294,8 +294,8 @@ VISPLAY_INLINE void check_model_config(const ModelConfig& config, std::string_vi
         "{}: {} heads cannot share {} key-value heads", where, text.num_heads, text.num_kv_heads);
   const auto& section = text.mrope_section;
   check(section[0] + section[1] + section[2] == text.head_dim() / 2,
-        "{}: mrope_section [{}] sums to {}, expected head_dim / 2 = {}", where,
-        fmt::join(section, ", "), section[0] + section[1] + section[2], text.head_dim() / 2);
+        "{}: mrope_section [{}, {}, {}] sums to {}, expected head_dim / 2 = {}", where, section[0],
+        section[1], section[2], section[0] + section[1] + section[2], text.head_dim() / 2);
   check(vision.num_heads > 0 && vision.hidden_size % vision.num_heads == 0 &&
             vision.head_dim() % 4 == 0,
         "{}: vision hidden_size {} over {} heads is no multiple of 4", where, vision.hidden_size,

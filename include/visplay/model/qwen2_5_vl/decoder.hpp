@@ -7,9 +7,8 @@
 #include <visplay/tensor/checkpoint.hpp>
 #include <visplay/tensor/rowwise.hpp>
 
-#include <fmt/format.h>
-
 #include <cmath>
+#include <string>
 #include <vector>
 
 namespace visplay {
@@ -49,7 +48,7 @@ class Decoder {
   Decoder(const TextConfig& config, const Weights& weights, const Lora* adapter) : config_(config) {
     const auto linear = [&](const std::string& path) { return linear_at(weights, adapter, path); };
     for (std::int64_t i = 0; i < config.num_layers; ++i) {
-      const auto at = fmt::format("model.layers.{}.", i);
+      const auto at = "model.layers." + std::to_string(i) + ".";
       layers_.push_back({weights.at(at + "input_layernorm.weight"),
                          weights.at(at + "post_attention_layernorm.weight"),
                          linear(at + "self_attn.q_proj"), linear(at + "self_attn.k_proj"),

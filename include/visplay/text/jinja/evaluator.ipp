@@ -179,7 +179,8 @@ class Evaluator {
         "pop",   "popitem", "setdefault", "update", "values"};
     check(!object.is<Dict>() ||
               std::ranges::find(dict_methods, attribute.name) == std::end(dict_methods),
-          "expected ['{0}'] for a field, as .{0} is a method of mappings", attribute.name);
+          "expected ['{}'] for a field, as .{} is a method of mappings", attribute.name,
+          attribute.name);
     check(!object.is<Text>() || !find_builtin(Builtin::Kind::method, attribute.name),
           "expected a call of the method '{}'", attribute.name);
     return attribute_of(object, attribute.name, budget_);
