@@ -4,8 +4,11 @@ include_guard()
 if(CMAKE_VERSION VERSION_LESS 3.31)
   message(FATAL_ERROR "visplay: VISPLAY_CUDA needs CMake 3.31, expected by nvcc 13 in C++20; this is ${CMAKE_VERSION}")
 endif()
-if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+# OFF is what find_package(Torch) of a project around this one makes of it; its own choice of processors is in
+# the flags, and nvcc 13 does not know some of them.
+if(NOT CMAKE_CUDA_ARCHITECTURES)
   set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 100)
+  string(REGEX REPLACE "-gencode[ ;=]+arch=[^ ;]+" "" CMAKE_CUDA_FLAGS "${CMAKE_CUDA_FLAGS}")
 endif()
 if(NOT DEFINED CMAKE_CUDA_RUNTIME_LIBRARY)
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # as CUDA::cudart: one runtime in a program, not two

@@ -161,16 +161,17 @@ void time_head(Report& report, cuda::Stream& stream) {
   const OnDevice<std::int64_t> targets(targets_below(std::size_t(n), std::size_t(vocabulary)));
   const OnDevice<float> by(normals("by", std::size_t(n)));
   const std::size_t tokens{std::size_t(n)};
-  OnDevice<float> log_prob(tokens), entropy(tokens), log_sums(tokens);
+  OnDevice<float> log_prob(tokens), entropy(tokens), log_sum_exp(tokens);
   const LinearLogProbsInput in{matrix(hidden.data(), n, depth),
                                matrix(head.data(), vocabulary, depth), targets, 0, 1};
   const double work = 2. * double(n) * double(depth) * double(vocabulary) / 1e12;
   for (const std::int64_t chunk : {1024, 2048, 4096, 8192})
-    report.time(
-        "linear_log_probs [8192, 2048, 151936] / " + std::to_string(chunk), work, "TFLOP/s", [&] {
-          cuda::linear_log_probs(
-              in, {.log_probs = log_prob, .entropy = entropy, .log_sums = log_sums}, stream, chunk);
-        });
+    report.time("linear_log_probs [8192, 2048, 151936] / " + std::to_string(chunk), work, "TFLOP/s",
+                [&] {
+                  cuda::linear_log_probs(
+                      in, {.log_probs = log_prob, .entropy = entropy, .log_sum_exp = log_sum_exp},
+                      stream, chunk);
+                });
   OnDevice<float> top(tokens * 20);
   OnDevice<std::int32_t> ids(tokens * 20);
   report.time("linear_log_probs, its top 20", work, "TFLOP/s", [&] {
@@ -181,17 +182,17 @@ void time_head(Report& report, cuda::Stream& stream) {
                                         writable(matrix(head_gradient.data(), vocabulary, depth))};
   for (const std::int64_t chunk : {1024, 2048, 4096})
     report.time("linear_log_probs_backward / " + std::to_string(chunk), 3 * work, "TFLOP/s", [&] {
-      cuda::linear_log_probs_backward(in, log_sums, entropy, {.log_probs = by}, gradient, stream,
+      cuda::linear_log_probs_backward(in, log_sum_exp, entropy, {.log_probs = by}, gradient, stream,
                                       {}, chunk);
     });
   OnDevice<std::byte> kept(linear_log_probs_kept_bytes(n, vocabulary, FloatType::bfloat16));
   report.time("linear_log_probs, all logits kept", work, "TFLOP/s", [&] {
     cuda::linear_log_probs(
-        in, {.log_probs = log_prob, .entropy = entropy, .log_sums = log_sums, .kept = kept},
+        in, {.log_probs = log_prob, .entropy = entropy, .log_sum_exp = log_sum_exp, .kept = kept},
         stream);
   });
   report.time("linear_log_probs_backward, all logits kept", 2 * work, "TFLOP/s", [&] {
-    cuda::linear_log_probs_backward(in, log_sums, entropy, {.log_probs = by}, gradient, stream,
+    cuda::linear_log_probs_backward(in, log_sum_exp, entropy, {.log_probs = by}, gradient, stream,
                                     kept);
   });
 }

@@ -251,7 +251,7 @@ TEST_CASE("log_probs: among the top k NaN is -infinity, at a tie the lower id fi
 TEST_CASE("log_probs: a row of masked logits alone has no sum, a NaN in one is seen") {
   const float masked =
       GENERATE(-std::numeric_limits<float>::max(), -std::numeric_limits<float>::infinity());
-  std::vector<float> logits(2 * 64, masked), log_sums(2), entropy(2);
+  std::vector<float> logits(2 * 64, masked), log_sum_exp(2), entropy(2);
   logits[64 + 33] = std::numeric_limits<float>::quiet_NaN();
   const std::vector<std::int64_t> targets{0, 0};
   run_on_host(2, 32, 1,
@@ -260,10 +260,10 @@ TEST_CASE("log_probs: a row of masked logits alone has no sum, a NaN in one is s
                                     .stride = 64,
                                     .targets = in(targets),
                                     .entropy = out(entropy),
-                                    .log_sum_exp = out(log_sums)});
-  CHECK(log_sums[0] == -std::numeric_limits<float>::infinity());
+                                    .log_sum_exp = out(log_sum_exp)});
+  CHECK(log_sum_exp[0] == -std::numeric_limits<float>::infinity());
   CHECK(std::isnan(entropy[0]));
-  CHECK(std::isnan(log_sums[1]));
+  CHECK(std::isnan(log_sum_exp[1]));
 }
 
 namespace {

@@ -45,14 +45,14 @@ struct Example {
 
 struct Results {
   std::vector<float> log_probs = std::vector<float>(tokens, 7.f), entropy = log_probs,
-                     sum_squares = log_probs, log_sums = log_probs;
+                     sum_squares = log_probs, log_sum_exp = log_probs;
   Values hidden, head;
 
   explicit Results(const Example& e)
       : hidden(e.gradient_type, tokens, depth, 5),
         head(e.gradient_type, vocabulary + padding, depth, 2) {}
   [[nodiscard]] LinearLogProbsOutput output() {
-    return {log_probs, entropy, sum_squares, log_sums};
+    return {log_probs, entropy, sum_squares, log_sum_exp};
   }
   [[nodiscard]] LinearLogProbsGradient gradient() { return {hidden.view(), head.view()}; }
 };
@@ -107,7 +107,7 @@ void check_same(const Results& cuda, const Results& cpu, double rounding) {
   CHECK(largest_difference(cuda.log_probs, cpu.log_probs) < 1e-5);
   CHECK(largest_difference(cuda.entropy, cpu.entropy) < 3e-5);
   CHECK(largest_difference(cuda.sum_squares, cpu.sum_squares) < 1e-5);
-  CHECK(largest_difference(cuda.log_sums, cpu.log_sums) < 1e-5);
+  CHECK(largest_difference(cuda.log_sum_exp, cpu.log_sum_exp) < 1e-5);
   CHECK(largest_difference(cuda.hidden, cpu.hidden) < rounding);
   CHECK(largest_difference(cuda.head, cpu.head) < rounding);
 }
@@ -178,7 +178,7 @@ TEST_CASE("CUDA's fused head: forward and backward apart are the two together") 
   const auto gradient = apart.gradient();
   const std::size_t bytes = cuda::HeadSpace(cuda::Area(), plan, gradient).bytes;
   const cuda::HeadSpace space(cuda::Area(executor.space(bytes)), plan, gradient);
-  cuda::linear_log_probs_backward(executor, plan, apart.log_sums, apart.entropy,
+  cuda::linear_log_probs_backward(executor, plan, apart.log_sum_exp, apart.entropy,
                                   example.coefficients(), gradient, space);
   CHECK(apart.log_probs == together.log_probs);
   CHECK(apart.head.bytes == together.head.bytes);

@@ -378,13 +378,13 @@ TEST_CASE("the backward pass alone gives the gradient of the one call") {
   const Example example(FloatType::bfloat16, {50, 40, 333, 0, 0.8f});
   const Results both(example, 2);
   ThreadPool pool(2);
-  std::vector<float> log_sums(50), entropy(50);
-  linear_log_probs(example.input(), {.entropy = entropy, .log_sums = log_sums}, pool);
+  std::vector<float> log_sum_exp(50), entropy(50);
+  linear_log_probs(example.input(), {.entropy = entropy, .log_sum_exp = log_sum_exp}, pool);
   Values hidden = example.hidden, head = example.head;
-  linear_log_probs_backward(example.input(), log_sums, entropy,
+  linear_log_probs_backward(example.input(), log_sum_exp, entropy,
                             {example.by_log_prob, example.by_entropy}, {hidden.view(), {}}, pool);
   CHECK(hidden.bytes == both.hidden.bytes);
-  linear_log_probs_backward(example.input(), log_sums, entropy,
+  linear_log_probs_backward(example.input(), log_sum_exp, entropy,
                             {example.by_log_prob, example.by_entropy}, {{}, head.view()}, pool);
   CHECK(head.bytes == both.head.bytes);
 }
@@ -449,17 +449,17 @@ TEST_CASE("the backward pass alone takes logits that the forward pass kept") {
       std::vector<std::byte> kept(linear_log_probs_kept_bytes(50, 200, type));
       const Results both(example, 2, kept);
       ThreadPool pool(2);
-      std::vector<float> log_sums(50), entropy(50);
-      linear_log_probs(example.input(), {.entropy = entropy, .log_sums = log_sums, .kept = kept},
-                       pool);
+      std::vector<float> log_sum_exp(50), entropy(50);
+      linear_log_probs(example.input(),
+                       {.entropy = entropy, .log_sum_exp = log_sum_exp, .kept = kept}, pool);
       Values hidden = example.hidden, head = example.head;
-      linear_log_probs_backward(example.input(), log_sums, entropy,
+      linear_log_probs_backward(example.input(), log_sum_exp, entropy,
                                 {example.by_log_prob, example.by_entropy},
                                 {hidden.view(), head.view()}, pool, kept);
       CHECK(hidden.bytes == both.hidden.bytes);
       CHECK(head.bytes == both.head.bytes);
       std::ranges::fill(kept, std::byte(0));
-      linear_log_probs_backward(example.input(), log_sums, entropy,
+      linear_log_probs_backward(example.input(), log_sum_exp, entropy,
                                 {example.by_log_prob, example.by_entropy}, {{}, head.view()}, pool,
                                 kept);
       CHECK(head.bytes != both.head.bytes);
@@ -476,11 +476,11 @@ TEST_CASE("with all logits kept the backward pass computes none: it does not loo
       ThreadPool pool(2);
       Example other = example;
       std::ranges::fill(other.head.bytes, std::byte(0));
-      std::vector<float> log_sums(70), entropy(70);
-      linear_log_probs(example.input(), {.entropy = entropy, .log_sums = log_sums, .kept = kept},
-                       pool);
+      std::vector<float> log_sum_exp(70), entropy(70);
+      linear_log_probs(example.input(),
+                       {.entropy = entropy, .log_sum_exp = log_sum_exp, .kept = kept}, pool);
       Values head = example.head;
-      linear_log_probs_backward(other.input(), log_sums, entropy,
+      linear_log_probs_backward(other.input(), log_sum_exp, entropy,
                                 {example.by_log_prob, example.by_entropy}, {{}, head.view()}, pool,
                                 kept);
       CHECK(head.bytes == both.head.bytes);

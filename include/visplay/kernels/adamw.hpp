@@ -30,7 +30,7 @@ struct AdamWTensor {
   float weight_decay = 0;
 };
 
-/// Moments of a tensor in 8 bits.
+/// Moments of a tensor in 8 bits. The four vectors are all that a checkpoint has to keep.
 struct CompactMoments {
   explicit CompactMoments(std::size_t elements = 0)
       : first(elements),
@@ -64,7 +64,8 @@ struct AdamWStep {
   /// Of all gradients, where these are a shard of them: the root of the sum of squares of all ranks'
   /// gradient_norm. Empty: of these, computed.
   std::optional<double> grad_norm{};
-  std::uint64_t key = 0;  ///< of the random bits, such as Rng(seed).fork("adamw").key()
+  /// Of the random bits, such as Rng(seed).fork("adamw").key(); another for each shard.
+  std::uint64_t key = 0;
 };
 
 namespace adamw_detail {

@@ -46,7 +46,7 @@ struct LinearLogProbsOutput {
   std::span<float> log_probs{};    ///< [N], at temperature T
   std::span<float> entropy{};      ///< [N] in nats
   std::span<float> sum_squares{};  ///< [N]: sum p^2, the probability that two samples agree
-  std::span<float> log_sums{};     ///< [N]: log sum e^z, what the backward pass needs
+  std::span<float> log_sum_exp{};  ///< [N]: log sum e^z, what the backward pass needs
   std::size_t top_k = 0;
   std::span<float> top_log_probs{};   ///< [N, top_k], largest first; at a tie the lower id
   std::span<std::int32_t> top_ids{};  ///< [N, top_k]
@@ -80,10 +80,10 @@ void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutp
 
 /// The gradient from the log-sums, and if entropy has coefficients the entropies, of the forward
 /// pass at the same level: what an autograd function keeps.
-/// @param log_sums, entropy  [N] each
+/// @param log_sum_exp, entropy  [N] each
 /// @param kept               of the forward pass, all of it; or nothing
 /// @throws Error as above
-void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sums,
+void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sum_exp,
                                std::span<const float> entropy,
                                const LinearLogProbsCoefficients& coefficients,
                                const LinearLogProbsGradient& gradient, ThreadPool& pool,

@@ -63,7 +63,7 @@ struct Call {
     const ForwardResult result{place(out.log_probs, 0),
                                place(out.entropy, 1),
                                place(out.sum_squares, 2),
-                               place(out.log_sums, 3),
+                               place(out.log_sum_exp, 3),
                                out.top_log_probs.data(),
                                out.top_ids.data(),
                                out.kept};
@@ -71,7 +71,7 @@ struct Call {
     passes.forward(plan, result, memory().reserve(passes.forward_bytes(plan)));
   }
 
-  void backward(std::span<const float> log_sums, std::span<const float> entropy,
+  void backward(std::span<const float> log_sum_exp, std::span<const float> entropy,
                 const LinearLogProbsCoefficients& coefficients,
                 const LinearLogProbsGradient& gradient, std::span<const std::byte> kept) {
     const std::int64_t n = plan.tokens();
@@ -89,7 +89,7 @@ struct Call {
       if (targets[i] < 0) continue;
       const double g = value(coefficients.log_probs, i), h = value(coefficients.entropy, i);
       const auto slope =
-          log_probs_detail::slope_of(g, h, double(log_sums[i]), value(entropy, i), temperature);
+          log_probs_detail::slope_of(g, h, double(log_sum_exp[i]), value(entropy, i), temperature);
       a[i] = slope.a, b[i] = slope.b, reference[i] = slope.reference;
       by_log_prob[i] = float(g / temperature);
     }
@@ -126,15 +126,15 @@ VISPLAY_INLINE void linear_log_probs(const LinearLogProbsInput& input,
 }
 
 VISPLAY_INLINE void linear_log_probs_backward(const LinearLogProbsInput& input,
-                                              std::span<const float> log_sums,
+                                              std::span<const float> log_sum_exp,
                                               std::span<const float> entropy,
                                               const LinearLogProbsCoefficients& coefficients,
                                               const LinearLogProbsGradient& gradient,
                                               ThreadPool& pool, std::span<const std::byte> kept) {
   linear_log_probs_detail::Call call(input, pool);
-  linear_log_probs_detail::check_backward(input, log_sums.size(), entropy.size(), coefficients,
+  linear_log_probs_detail::check_backward(input, log_sum_exp.size(), entropy.size(), coefficients,
                                           gradient);
-  call.backward(log_sums, entropy, coefficients, gradient, kept);
+  call.backward(log_sum_exp, entropy, coefficients, gradient, kept);
 }
 
 VISPLAY_INLINE void linear_log_probs_with_gradient(const LinearLogProbsInput& input,
@@ -152,11 +152,11 @@ VISPLAY_INLINE void linear_log_probs_with_gradient(const LinearLogProbsInput& in
   };
   need(out.log_probs, 0);
   need(out.entropy, 1);
-  need(out.log_sums, 2);
+  need(out.log_sum_exp, 2);
   if (n > 0) call.forward(out);
   const LinearLogProbsCoefficients by = coefficients_of(out.log_probs, out.entropy);
   linear_log_probs_detail::check_backward(input, n, n, by, gradient);
-  call.backward(out.log_sums, out.entropy, by, gradient, out.kept);
+  call.backward(out.log_sum_exp, out.entropy, by, gradient, out.kept);
 }
 
 }  // namespace visplay

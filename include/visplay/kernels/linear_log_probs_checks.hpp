@@ -51,23 +51,23 @@ inline void check_gradient(const MutableFloatMatrix& m, const FloatMatrix& of,
         of.columns, name, m.rows, m.columns, m.stride);
 }
 
-inline void check_backward(const LinearLogProbsInput& in, std::size_t log_sums, std::size_t entropy,
-                           const LinearLogProbsCoefficients& by,
+inline void check_backward(const LinearLogProbsInput& in, std::size_t log_sum_exp,
+                           std::size_t entropy, const LinearLogProbsCoefficients& by,
                            const LinearLogProbsGradient& gradient) {
   check_size(by.log_probs.size(), in, "the coefficients of log-probs");
   check_size(by.entropy.size(), in, "the coefficients of entropies");
   check_gradient(gradient.hidden, in.hidden, "hidden");
   check_gradient(gradient.head, in.head, "head");
-  check(log_sums == in.targets.size() && (by.entropy.empty() || entropy == in.targets.size()),
+  check(log_sum_exp == in.targets.size() && (by.entropy.empty() || entropy == in.targets.size()),
         "linear_log_probs: expected {} log-sums and entropies, got {} and {}", in.targets.size(),
-        log_sums, entropy);
+        log_sum_exp, entropy);
 }
 
 inline void check_output(const LinearLogProbsInput& in, const LinearLogProbsOutput& out) {
   check_size(out.log_probs.size(), in, "log_probs");
   check_size(out.entropy.size(), in, "entropy");
   check_size(out.sum_squares.size(), in, "sum_squares");
-  check_size(out.log_sums.size(), in, "log_sums");
+  check_size(out.log_sum_exp.size(), in, "log_sum_exp");
   const std::int64_t vocabulary = in.vocabulary > 0 ? in.vocabulary : in.head.rows;
   const std::size_t tops = in.targets.size() * out.top_k;
   check(out.top_k <= std::size_t(vocabulary), "linear_log_probs: top_k is {} of a vocabulary of {}",

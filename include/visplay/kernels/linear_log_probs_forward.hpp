@@ -89,7 +89,7 @@ class Forward : Common<Tiles, T> {
     const std::int64_t token = first + t;
     if (plan.targets[token] < 0) {
       result.log_probs[token] = result.entropy[token] = result.sum_squares[token] = 0;
-      result.log_sums[token] = 0;
+      result.log_sum_exp[token] = 0;
       std::fill_n(result.top_log_probs + token * std::ptrdiff_t(tops.k), tops.k, 0.f);
       std::fill_n(result.top_ids + token * std::ptrdiff_t(tops.k), tops.k, -1);
       return;
@@ -119,7 +119,7 @@ class Forward : Common<Tiles, T> {
     result.log_probs[token] = float(ln2 * (factor * logit - log2_sum));
     result.entropy[token] = float(all.entropy());
     result.sum_squares[token] = float(all.sum_of_squares());
-    result.log_sums[token] = float(ln2 * log2_sum);
+    result.log_sum_exp[token] = float(ln2 * log2_sum);
     merge_tops(token, t, float(logit), log2_sum, result);
   }
 

@@ -30,10 +30,10 @@ struct Plan {
 
 /// Where the forward pass leaves its results, one number a token.
 struct ForwardResult {
-  float *log_probs, *entropy, *sum_squares, *log_sums;  ///< [N] each, none is null
-  float* top_log_probs;                                 ///< [N, top_k]
-  std::int32_t* top_ids;                                ///< [N, top_k]
-  std::span<std::byte> kept;                            ///< for logits
+  float *log_probs, *entropy, *sum_squares, *log_sum_exp;  ///< [N] each, none is null
+  float* top_log_probs;                                    ///< [N, top_k]
+  std::int32_t* top_ids;                                   ///< [N, top_k]
+  std::span<std::byte> kept;                               ///< for logits
 };
 
 struct BackwardInput {

@@ -68,17 +68,17 @@ VISPLAY_INLINE TensorList LinearLogProbsFunction::forward(
     AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
     const at::Tensor& targets, double temperature, std::int64_t kept_bytes) {
   const HeadCall call(hidden, head, targets, temperature);
-  const auto log_probs = call.numbers(), entropy = call.numbers(), log_sums = call.numbers(),
+  const auto log_probs = call.numbers(), entropy = call.numbers(), log_sum_exp = call.numbers(),
              kept = call.room(kept_bytes);
   call.run([&](auto& where) {
     linear_log_probs(call.input,
                      LinearLogProbsOutput{.log_probs = span_of(log_probs),
                                           .entropy = span_of(entropy),
-                                          .log_sums = span_of(log_sums),
+                                          .log_sum_exp = span_of(log_sum_exp),
                                           .kept = bytes_of(kept)},
                      where);
   });
-  ctx->save_for_backward({hidden, head, targets, log_sums, entropy.clone(), kept});
+  ctx->save_for_backward({hidden, head, targets, log_sum_exp, entropy.clone(), kept});
   ctx->saved_data["temperature"] = temperature;
   ctx->set_materialize_grads(false);
   return {log_probs, entropy};

@@ -197,19 +197,19 @@ void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutp
   linear_log_probs(executor, plan, output, HeadSpace(Area(memory.data()), plan));
 }
 
-void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sums,
+void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sum_exp,
                                std::span<const float> entropy,
                                const LinearLogProbsCoefficients& coefficients,
                                const LinearLogProbsGradient& gradient, Stream& stream,
                                std::span<const std::byte> kept, std::int64_t chunk) {
   const HeadPlan plan = checked_plan(input, chunk, 0);
-  linear_log_probs_detail::check_backward(input, log_sums.size(), entropy.size(), coefficients,
+  linear_log_probs_detail::check_backward(input, log_sum_exp.size(), entropy.size(), coefficients,
                                           gradient);
   check_size(entropy.size(), input, "entropies");
   check_head_types(input, gradient);
   const Stream::Space memory(stream, HeadSpace(Area(), plan, gradient).bytes);
   DeviceExecutor executor(stream, "linear_log_probs_backward");
-  linear_log_probs_backward(executor, plan, log_sums, entropy, coefficients, gradient,
+  linear_log_probs_backward(executor, plan, log_sum_exp, entropy, coefficients, gradient,
                             HeadSpace(Area(memory.data()), plan, gradient), kept);
 }
 

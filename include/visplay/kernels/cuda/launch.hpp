@@ -61,7 +61,7 @@ void log_probs_backward(const LogitsView<Float16>& logits, std::span<const std::
 /// @param chunk  rows of the vocabulary at a time, 0: default_chunk
 void linear_log_probs(const LinearLogProbsInput& input, const LinearLogProbsOutput& output,
                       Stream& stream, std::int64_t chunk = 0);
-void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sums,
+void linear_log_probs_backward(const LinearLogProbsInput& input, std::span<const float> log_sum_exp,
                                std::span<const float> entropy,
                                const LinearLogProbsCoefficients& coefficients,
                                const LinearLogProbsGradient& gradient, Stream& stream,

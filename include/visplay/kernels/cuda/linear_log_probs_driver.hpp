@@ -79,7 +79,7 @@ class Driver {
                                     .log_probs = view_of(out.log_probs),
                                     .entropy = view_of(out.entropy),
                                     .sum_squares = view_of(out.sum_squares),
-                                    .log_sums = view_of(out.log_sums)});
+                                    .log_sum_exp = view_of(out.log_sum_exp)});
     if (plan_.top_k == 0) return;
     executor_.run(blocks_for(top.count, HeadTopResultsKernel::threads),
                   HeadTopResultsKernel{.targets = targets_,
@@ -91,7 +91,7 @@ class Driver {
                                        .ids = view_of(out.top_ids)});
   }
 
-  void backward(std::span<const float> log_sums, std::span<const float> entropy,
+  void backward(std::span<const float> log_sum_exp, std::span<const float> entropy,
                 const LinearLogProbsCoefficients& by, const LinearLogProbsGradient& gradient,
                 std::span<const std::byte> memory) const {
     if (gradient.head.data) {
@@ -102,7 +102,7 @@ class Driver {
     executor_.run(blocks_for(tokens_, HeadRowsKernel::threads),
                   HeadRowsKernel{.targets = targets_,
                                  .temperature = plan_.input.temperature,
-                                 .log_sums = view_of(log_sums),
+                                 .log_sum_exp = view_of(log_sum_exp),
                                  .entropy = view_of(entropy),
                                  .by_log_prob = view_of(by.log_probs),
                                  .by_entropy = view_of(by.entropy),
@@ -206,11 +206,12 @@ void linear_log_probs(E& executor, const HeadPlan& plan, const LinearLogProbsOut
 }
 
 template <Executor E>
-void linear_log_probs_backward(E& executor, const HeadPlan& plan, std::span<const float> log_sums,
-                               std::span<const float> entropy, const LinearLogProbsCoefficients& by,
+void linear_log_probs_backward(E& executor, const HeadPlan& plan,
+                               std::span<const float> log_sum_exp, std::span<const float> entropy,
+                               const LinearLogProbsCoefficients& by,
                                const LinearLogProbsGradient& gradient, const HeadSpace& space,
                                std::span<const std::byte> kept = {}) {
-  head_detail::Driver(executor, plan, space).backward(log_sums, entropy, by, gradient, kept);
+  head_detail::Driver(executor, plan, space).backward(log_sum_exp, entropy, by, gradient, kept);
 }
 
 /// `check_coefficients` is called with those that the objective gives.
@@ -226,12 +227,12 @@ void linear_log_probs_with_gradient(E& executor, const HeadPlan& plan,
   };
   need(out.log_probs, space.log_probs);
   need(out.entropy, space.entropy);
-  need(out.log_sums, space.log_sums);
+  need(out.log_sum_exp, space.log_sum_exp);
   const head_detail::Driver driver(executor, plan, space);
   driver.forward(out);
   const LinearLogProbsCoefficients by = coefficients_of(out.log_probs, out.entropy);
   check_coefficients(by);
-  driver.backward(out.log_sums, out.entropy, by, gradient, out.kept);
+  driver.backward(out.log_sum_exp, out.entropy, by, gradient, out.kept);
 }
 
 }  // namespace visplay::cuda

@@ -117,8 +117,8 @@ struct HeadResultsKernel {
   static constexpr int threads = 128;
   GlobalView<const std::int64_t> targets{};  ///< [N]
   float temperature = 1;
-  GlobalView<const HeadState> states{};                                 ///< [N]
-  GlobalView<float> log_probs{}, entropy{}, sum_squares{}, log_sums{};  ///< [N]
+  GlobalView<const HeadState> states{};                                    ///< [N]
+  GlobalView<float> log_probs{}, entropy{}, sum_squares{}, log_sum_exp{};  ///< [N]
 
   template <Block B>
   VISPLAY_DEVICE void operator()(B& block) const {
@@ -135,7 +135,7 @@ struct HeadResultsKernel {
     put(log_probs, sums.log_prob(state.target, log_probs_detail::factor_of(temperature)));
     put(entropy, sums.entropy());
     put(sum_squares, sums.sum_of_squares());
-    put(log_sums, sums.log_sum_exp());
+    put(log_sum_exp, sums.log_sum_exp());
   }
 };
 

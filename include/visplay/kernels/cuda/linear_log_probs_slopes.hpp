@@ -32,7 +32,7 @@ struct HeadRowsKernel {
   static constexpr int threads = 128;
   GlobalView<const std::int64_t> targets{};  ///< [N]
   float temperature = 1;
-  GlobalView<const float> log_sums{}, entropy{};        ///< [N]; entropy: if it has coefficients
+  GlobalView<const float> log_sum_exp{}, entropy{};     ///< [N]; entropy: if it has coefficients
   GlobalView<const float> by_log_prob{}, by_entropy{};  ///< [N], or none: zero
   GlobalView<HeadRow> rows{};                           ///< [N]
 
@@ -48,7 +48,7 @@ struct HeadRowsKernel {
       if (by_log_prob.count > 0) a = double(block.read(by_log_prob, token));
       if (by_entropy.count > 0)
         b = double(block.read(by_entropy, token)), h = double(block.read(entropy, token));
-      row.slope = log_probs_detail::slope_of(a, b, double(block.read(log_sums, token)), h, t);
+      row.slope = log_probs_detail::slope_of(a, b, double(block.read(log_sum_exp, token)), h, t);
       row.at_target = float(a / t);
     }
     block.write(rows, token, row);

@@ -48,7 +48,7 @@ struct HeadSpace {
   GlobalView<float> logits;  ///< [N, C]
   GlobalView<HeadState> states;
   GlobalView<TopKey> top[2];  ///< [N, top_k]: before a chunk and after it, in turn
-  GlobalView<float> log_probs, entropy, log_sums;  ///< for results that nobody else asked for
+  GlobalView<float> log_probs, entropy, log_sum_exp;  ///< for results that nobody else asked for
   GlobalView<HeadRow> rows;
   GlobalView<std::byte> slopes;  ///< [N, C] of the input's type; in float32 the logits themselves
   GlobalView<float> hidden;      ///< [N, H], unless the gradient is float32
@@ -63,7 +63,7 @@ struct HeadSpace {
     for (auto& keys : top) keys = area.take<TopKey>(n * plan.top_k);
     if (gradient) {
       log_probs = area.take<float>(n), entropy = area.take<float>(n);
-      log_sums = area.take<float>(n), rows = area.take<HeadRow>(n);
+      log_sum_exp = area.take<float>(n), rows = area.take<HeadRow>(n);
       slopes = {reinterpret_cast<std::byte*>(logits.data), logits.count * sizeof(float)};
       if (plan.input.hidden.type != FloatType::float32)
         slopes = area.take<std::byte>(logits.count * 2);
